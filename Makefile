@@ -1,0 +1,35 @@
+# `make demo` and `make test` do all their set-up on a fresh machine: an own .venv, with the versions that CI runs.
+# Nothing is installed again while pyproject.toml and constraints.txt stay as they are.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/.elusive-setup
+
+.PHONY: demo test unit lint setup clean
+
+demo: $(SETUP)  ## Score, contrast and augment the sample corpus with the tiny family, into ./demo
+	$(BIN)/elusive augment --out demo --overwrite
+
+test: lint  ## Everything that CI runs
+	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
+
+unit: $(SETUP)  ## The quick tests alone
+	$(BIN)/pytest -n auto tests/unit -m "not slow"
+
+lint: $(SETUP)  ## Style, types, and the contract that imports only go down
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: $(SETUP)
+
+$(SETUP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable ".[zstd]" --group dev
+	touch $@
+
+clean:
+	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

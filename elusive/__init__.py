@@ -1,0 +1,47 @@
+"""Reads what language models attend to, and turns it into better training data and better decisions.
+
+The public names, loaded when they are first used: `import elusive` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "AugmentResult": "elusive.jobs.augment",
+    "ClueDropout": "elusive.clues.transform",
+    "ElusiveError": "elusive.errors",
+    "augment": "elusive.jobs.augment",
+    "contrast": "elusive.clues.contrast",
+    "drop_probability": "elusive.clues.dropout",
+    "received_attention": "elusive.attention.received",
+}
+
+__all__ = [
+    "AugmentResult",
+    "ClueDropout",
+    "ElusiveError",
+    "augment",
+    "contrast",
+    "drop_probability",
+    "received_attention",
+]
+
+if TYPE_CHECKING:
+    from elusive.attention.received import received_attention
+    from elusive.clues.contrast import contrast
+    from elusive.clues.dropout import drop_probability
+    from elusive.clues.transform import ClueDropout
+    from elusive.errors import ElusiveError
+    from elusive.jobs.augment import AugmentResult, augment
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'elusive' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

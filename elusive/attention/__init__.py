@@ -1,0 +1,14 @@
+"""The spring: how attention leaves a model. Nothing else in the package knows.
+
+    probe.py      watches a live model; a forward pass yields sums of received attention; restores everything
+    interface.py  models of transformers' attention interface, and their masks
+    hooks.py      the older classes that compute attention themselves (Falcon, GPT-J, GPT-Neo, Bloom, MPT)
+    reduce.py     from attention weights to column sums, exactly or from the log-sum-exp on CPU
+    received.py   the score of record: received attention per token
+    windows.py    texts longer than a model's context, and batches of texts
+    oracle.py     the slow and obvious reference
+
+Facts of transformers' attention interface that this room rests on: an implementation is registered process-wide
+under a name, together with a mask function (without one, masks vanish and the model is no longer causal); the
+function gets keys and values before grouped-query repetition, and whatever extra keywords the family passes.
+"""

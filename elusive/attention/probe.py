@@ -1,0 +1,376 @@
+"""Watches a live model: while `watch` is active, a forward pass yields sums of received attention.
+
+Afterwards everything is as before: attention implementation, hooks, training mode, logits. A pass ends right
+after the attention of the last chosen layer; neither the rest of that layer nor the head is computed, so that scoring
+a text costs about what a plain forward pass does. It does not know tokenizers, special tokens or windows: it is told
+which rows count.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from elusive.attention import hooks, interface
+from elusive.attention.interface import RowMask
+from elusive.attention.reduce import ExactRows, LayerSums, Reduction, flash_attention_cpu, flash_column_sums
+from elusive.errors import ModelError, OptionError
+from elusive.types import Float, Impl, Int, Tensor
+
+_CHUNK_ELEMENTS = {"cpu": 2**22, "cuda": 2**26}
+"""Attention weights held at once on the exact path, per kind of device."""
+_PROOF_ROWS = 32
+_BEYOND_PLAIN = ("softcap", "s_aux", "position_bias")
+"""Keywords with which families announce attention that is more than a softmax of scaled products."""
+
+
+@dataclass(frozen=True)
+class ReceivedSums:
+    """What one forward pass saw, per chosen layer; means are taken later, over windows too.
+
+    Attributes:
+        sums: Σ over counted followers, mean over chosen heads, of the attention a token receives.
+        followers: how many counted followers can see the token.
+        sink: Σ over counted rows i ≥ 1, mean over chosen heads, of the attention to the first token.
+        rows: how many rows i ≥ 1 were counted.
+    """
+
+    sums: Float[Tensor, "layer batch token"]
+    followers: Float[Tensor, "layer batch token"]
+    sink: Float[Tensor, "layer batch"]
+    rows: Float[Tensor, " batch"]
+
+
+class _LastLayerSeenError(Exception):
+    """Ends a forward pass early; never leaves this module."""
+
+
+class Probe:
+    """A model under watch; made by `watch`, called with right-padded token ids."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        layers: tuple[int, ...],
+        heads: tuple[int, ...] | None,
+        impl: Impl,
+        renormalise: bool,
+    ) -> None:
+        self.model = model
+        self.layers = layers
+        self._heads, self._impl, self._renormalise = heads, impl, renormalise
+        self._proven: dict[int, str] = {}
+        self._reduction: Reduction | None = None
+        self._seen: list[LayerSums] = []
+        self._n_calls = 0
+
+    @property
+    def name(self) -> str:
+        """What messages call the model: its class and, where known, its path."""
+        return _name(self.model)
+
+    @torch.no_grad()
+    def __call__(self, input_ids: Int[Tensor, "batch token"], counted: Float[Tensor, "batch token"]) -> ReceivedSums:
+        """One forward pass.
+
+        Args:
+            input_ids: real tokens first; whatever pads the row comes after them.
+            counted: 1 for rows that count as followers, 0 for special tokens, padding, and rows that another
+                window counts.
+
+        Raises:
+            ModelError: the model hides its attention, attends in both directions, or gives weights that are not
+                finite.
+        """
+        device = self.model.get_input_embeddings().weight.device
+        self._reduction = Reduction(
+            counted=counted.to(device, torch.float32), heads=self._heads, renormalise=self._renormalise
+        )
+        self._seen, self._n_calls = [], 0
+        try:
+            _body(self.model)(input_ids=input_ids.to(device), use_cache=False)
+        except _LastLayerSeenError:
+            pass
+        finally:
+            self._reduction = None
+        if len(self._seen) < len(self.layers):
+            raise ModelError(
+                f"{self.name}: only {self._n_calls} of its {_n_layers(self.model)} layers show their attention "
+                "(a hybrid or unknown architecture); elusive cannot see into it"
+            )
+        sums, followers, first = (
+            torch.stack([getattr(s, part).cpu() for s in self._seen]) for part in ("sums", "followers", "first")
+        )
+        if not bool(torch.isfinite(sums).all()):
+            raise ModelError(f"{self.name} gave attention that is not finite; are its weights NaN or overflowing?")
+        return ReceivedSums(sums, followers, first, counted[:, 1:].sum(-1).float().cpu())
+
+    # -- what runs inside a forward pass ---------------------------------------------------------------------------
+
+    def attend(
+        self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: object, **options: Any
+    ) -> Tensor:
+        """Compute a layer's attention and, where the layer was chosen, add up its columns."""
+        if not isinstance(mask, RowMask) or getattr(module, "is_causal", True) is False:
+            raise ModelError(
+                f"{self.name}: {type(module).__name__} attends without a causal mask of transformers' mask interface; "
+                "received attention needs a causal (decoder-only) model"
+            )
+        layer = self._next_layer(module)
+        if layer == 0:
+            mask.check_causal(model=self.name)
+        options["dropout"] = 0.0
+        why_not = self._why_not_fast(layer, module, query, key, value, mask, options)
+        if why_not and self._impl == "fast":
+            raise ModelError(f"--impl fast: {self.name}, layer {layer}: {why_not}; use --impl auto or exact")
+        run = _exact_layer if why_not else _fast_layer
+        out, sums = run(module, query, key, value, mask, options, self._reduction_for(layer))
+        self._keep(layer, sums)
+        return out
+
+    def see(self, module: nn.Module, weights: Tensor | None) -> None:
+        """Add up the whole weights of a layer that computes attention itself."""
+        layer = self._next_layer(module)
+        if weights is None:
+            raise ModelError(f"{self.name}: {type(module).__name__} returned no attention weights")
+        reduction = self._reduction_for(layer)
+        self._keep(layer, hooks.sums_of(module, weights, reduction) if reduction else None)
+
+    def _next_layer(self, module: nn.Module) -> int:
+        layer, own = self._n_calls, getattr(module, "layer_idx", None)
+        self._n_calls += 1
+        # In a hybrid the first attention is not layer 0, and the chosen layers would silently be others.
+        if own is not None and own != layer:
+            raise ModelError(
+                f"{self.name}: layer {layer} shows no attention (a hybrid or unknown architecture); "
+                "elusive cannot see into it"
+            )
+        return layer
+
+    def _reduction_for(self, layer: int) -> Reduction | None:
+        assert self._reduction is not None, "a watched model is run through its probe"
+        return self._reduction if layer in self.layers else None
+
+    def _keep(self, layer: int, sums: LayerSums | None) -> None:
+        if sums is not None:
+            self._seen.append(sums)
+        # accelerate's offloading hooks clean up after each module, so such a model runs to its end.
+        if layer == self.layers[-1] and not getattr(self.model, "hf_device_map", None):
+            raise _LastLayerSeenError
+
+    def _why_not_fast(
+        self,
+        layer: int,
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: RowMask,
+        options: Any,
+    ) -> str:
+        """The reason this layer takes the exact path; empty where it takes the fast one."""
+        if self._impl == "exact":
+            return "the exact path was asked for"
+        if query.device.type != "cpu":
+            return f"the fast path runs on the CPU, the model on {query.device.type}"
+        if self._renormalise:
+            return "renormalised rows need the exact path"
+        if any(options.get(keyword) is not None for keyword in _BEYOND_PLAIN):
+            return "its attention is more than a softmax of scaled products (soft-capping, sinks or a bias)"
+        if value.shape[-1] != key.shape[-1]:
+            return "its values are not as wide as its keys"
+        if not mask.is_plain_causal():
+            return "its mask hides some earlier tokens (a sliding or chunked window)"
+        if layer not in self._proven:
+            self._proven[layer] = _difference_from_eager(module, query, key, value, mask, options)
+        return self._proven[layer]
+
+
+@contextmanager
+def watch(
+    model: nn.Module,
+    *,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+    impl: Impl = "auto",
+    renormalise: bool = False,
+) -> Iterator[Probe]:
+    """Watch a live model; when the block is left, the model is as it was.
+
+    Args:
+        model: a decoder-only causal LM of transformers, with or without its head, also wrapped by peft.
+        layers: decoder layers to average over, negative from the end; None is all.
+        heads: query heads to average over in every chosen layer, negative from the end; None is all.
+        impl: see `elusive.types.Impl`; an implementation that is named never falls back silently.
+        renormalise: weigh each row without the share that it gives to the first token.
+
+    Raises:
+        ModelError: a model that elusive cannot see into, by name.
+        OptionError: layers or heads that the model does not have, or an unknown `impl`.
+    """
+    if impl not in ("auto", "exact", "fast"):
+        raise OptionError(f"impl {impl!r} is not one of 'auto', 'exact', 'fast'")
+    inner = _pretrained(model)
+    self_computing = _check_visible(inner)
+    probe = Probe(
+        inner,
+        layers=_resolve(layers, _n_layers(inner), "layers"),
+        heads=None if heads is None else _resolve(heads, _n_heads(inner), "heads"),
+        impl=impl,
+        renormalise=renormalise,
+    )
+    if self_computing and impl == "fast":
+        raise ModelError(f"--impl fast: {probe.name} computes its attention itself; use --impl auto or exact")
+    with ExitStack() as stack:
+        stack.enter_context(_evaluating(model))
+        if self_computing:
+            stack.enter_context(interface.implementation(inner, "eager"))
+            stack.enter_context(hooks.hooked(self_computing, probe.see))
+        else:
+            stack.enter_context(interface.watching_layers(probe))
+            stack.enter_context(interface.implementation(inner, interface.IMPLEMENTATION))
+        yield probe
+
+
+def _check_visible(model: PreTrainedModel) -> list[nn.Module]:
+    """The layers to hook, none for the interface; refuses what neither way can see."""
+    config = model.config
+    if getattr(config, "is_encoder_decoder", False):
+        raise ModelError(f"{_name(model)} is an encoder-decoder model; received attention needs a decoder-only one")
+    layers = hooks.self_computing_layers(model, config.model_type)
+    if not layers and not interface.uses_interface(model):
+        raise ModelError(
+            f"{_name(model)} (model type {config.model_type!r}) computes attention outside transformers' attention "
+            "interface; elusive cannot see into it"
+        )
+    return layers
+
+
+def _fast_layer(
+    _module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    _mask: RowMask,
+    options: dict[str, Any],
+    reduction: Reduction | None,
+) -> tuple[Tensor, LayerSums | None]:
+    scaling = options.get("scaling")
+    out, lse = flash_attention_cpu(query, key, value, scaling=scaling)
+    sums = flash_column_sums(query, key, lse, scaling=scaling, reduction=reduction) if reduction else None
+    return out.transpose(1, 2).contiguous(), sums
+
+
+def _exact_layer(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: RowMask,
+    options: dict[str, Any],
+    reduction: Reduction | None,
+) -> tuple[Tensor, LayerSums | None]:
+    batch, n_heads, n_tokens = query.shape[:3]
+    budget = _CHUNK_ELEMENTS.get(query.device.type, _CHUNK_ELEMENTS["cuda"])
+    n_rows = max(1, budget // (batch * n_heads * n_tokens))
+    eager = interface.eager_attention(module)
+    rows = ExactRows(_on(reduction, query.device), n_heads) if reduction else None
+    # In fp32 whatever the model's dtype: a softmax rounded to bfloat16 has eight bits of each weight left.
+    q, k, v = query.float(), key.float(), value.float()
+    outs = []
+    for start in range(0, n_tokens, n_rows):
+        stop = min(start + n_rows, n_tokens)
+        visible = mask.visible(start, stop, device=query.device)
+        out, weights = eager(module, q[:, :, start:stop], k[:, :, :stop], v[:, :, :stop], _bias(visible), **options)
+        outs.append(out)
+        if rows:
+            rows.add(weights, visible, first_row=start)
+    return torch.cat(outs, dim=1).to(query.dtype), rows.finish() if rows else None
+
+
+def _difference_from_eager(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: RowMask, options: dict[str, Any]
+) -> str:
+    """Run a layer's first rows both ways; what the model's own attention does beyond softmax shows up here."""
+    n_rows = min(_PROOF_ROWS, query.shape[2])
+    q, k, v = (x[:1, :, :n_rows].float() for x in (query, key, value))
+    visible = mask.visible(0, n_rows, device=query.device)
+    expected, weights = interface.eager_attention(module)(module, q, k, v, _bias(visible), **options)
+    out, lse = flash_attention_cpu(q, k, v, scaling=options.get("scaling"))
+    repeated = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)
+    scores = q @ repeated.transpose(-1, -2) * (options.get("scaling") or q.shape[-1] ** -0.5)
+    flash_weights = (scores - lse[..., None]).exp().tril()
+    scale = expected.abs().max().clamp_min(1e-6)
+    same = torch.allclose(flash_weights, weights.float(), atol=1e-5) and bool(
+        (out.transpose(1, 2) - expected).abs().max() <= 1e-4 * scale
+    )
+    return "" if same else "its own attention differs from plain causal softmax attention"
+
+
+def _bias(visible: Tensor) -> Tensor:
+    return torch.zeros_like(visible, dtype=torch.float32).masked_fill_(~visible, torch.finfo(torch.float32).min)
+
+
+def _on(reduction: Reduction, device: torch.device) -> Reduction:
+    return Reduction(counted=reduction.counted.to(device), heads=reduction.heads, renormalise=reduction.renormalise)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    training = [part for part in model.modules() if part.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def _pretrained(model: nn.Module) -> PreTrainedModel:
+    """The transformers model itself, out of whatever wraps it (peft injects its layers into that very model)."""
+    if isinstance(model, PreTrainedModel):
+        return model
+    inner = next((part for part in model.modules() if isinstance(part, PreTrainedModel)), None)
+    if inner is None:
+        raise ModelError(f"{type(model).__name__} holds no transformers model; elusive cannot see into it")
+    return inner
+
+
+def _body(model: PreTrainedModel) -> Callable[..., Any]:
+    """The model without its head."""
+    body = model.base_model
+    return body if isinstance(body, nn.Module) else model
+
+
+def _n_layers(model: PreTrainedModel) -> int:
+    return _decoder_count(model, "decoder_layers", "num_hidden_layers")
+
+
+def _n_heads(model: PreTrainedModel) -> int:
+    return _decoder_count(model, "decoder_attention_heads", "num_attention_heads")
+
+
+def _decoder_count(model: PreTrainedModel, of_decoder: str, plain: str) -> int:
+    # BART's relatives count a decoder's parts apart; under the plain names stand their encoder's.
+    config = model.config.get_text_config()
+    count = getattr(config, of_decoder, None)
+    return int(getattr(config, plain) if count is None else count)
+
+
+def _name(model: PreTrainedModel) -> str:
+    path = model.config.name_or_path
+    return f"{type(model).__name__} ({path})" if path else type(model).__name__
+
+
+def _resolve(chosen: Sequence[int] | None, n: int, what: str) -> tuple[int, ...]:
+    if chosen is None:
+        return tuple(range(n))
+    resolved = sorted({c + n if c < 0 else c for c in chosen})
+    if not resolved or resolved[0] < 0 or resolved[-1] >= n:
+        raise OptionError(f"{what} {list(chosen)} are not all among the model's {what} 0 to {n - 1}")
+    return tuple(resolved)
