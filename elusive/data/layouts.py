@@ -1,0 +1,133 @@
+"""Tells which format a file is in: by its first bytes where they leave no doubt, by its name, by its content.
+
+Binary files and files in another encoding are refused here, by name, before a row is read. Costs the first
+8 KiB of a file.
+"""
+
+import codecs
+import contextlib
+import re
+from pathlib import Path
+from typing import Final, Literal
+
+from elusive.data.columnar import arrow_table, parquet_table
+from elusive.data.delimited import delimited_table
+from elusive.data.json_lines import json_table
+from elusive.data.plain_text import plain_table
+from elusive.data.streams import compression_of, read_head
+from elusive.data.tables import Table
+from elusive.errors import InputError
+
+Format = Literal["jsonl", "csv", "tsv", "txt", "parquet", "arrow"]
+
+FORMAT_OF_SUFFIX: Final[dict[str, Format]] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".txt": "txt",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+}
+COMPRESSED_SUFFIXES: Final = (".gz", ".zst")
+
+_HEAD_LEN: Final = 8192
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_JSON_ARRAY = re.compile(rb"\s*\[\s*(\{|$)")
+
+
+def format_of_name(path: Path) -> Format | None:
+    """The format that the name of `path` tells, compression aside; None where it tells none."""
+    name = path.name.lower()
+    for suffix in COMPRESSED_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return FORMAT_OF_SUFFIX.get(Path(name).suffix)
+
+
+def detect_format(path: Path) -> Format:
+    """The format of the file at `path`.
+
+    Raises:
+        InputError: it cannot be opened, is binary, is not in UTF-8, or holds one JSON array.
+        MissingExtraError: it is compressed with zstandard, which is not installed.
+    """
+    head = read_head(path, _HEAD_LEN)
+    named = format_of_name(path)
+    found = _by_magic(head)
+    if (found or named) in ("parquet", "arrow"):
+        if compression_of(path) is not None:
+            raise InputError(f"{path} is a compressed {found or named} file; decompress it first")
+        return found or named or "parquet"
+    _refuse_binary(path, head, named)
+    if named == "jsonl" or named is None:
+        _refuse_array(path, head)
+    return named or _by_content(head)
+
+
+def open_table(
+    path: Path, *, kind: Format, text_column: str, paragraphs: bool
+) -> contextlib.AbstractContextManager[Table]:
+    """Opens `path`, in a known format, as a table.
+
+    Raises:
+        InputError: on entering: it is damaged, or not of that format.
+    """
+    match kind:
+        case "jsonl":
+            return json_table(path, text_column=text_column)
+        case "csv":
+            return delimited_table(path, delimiter=",")
+        case "tsv":
+            return delimited_table(path, delimiter="\t")
+        case "txt":
+            return plain_table(path, paragraphs=paragraphs)
+        case "parquet":
+            return parquet_table(path)
+        case "arrow":
+            return arrow_table(path)
+
+
+def _by_magic(head: bytes) -> Format | None:
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    return "arrow" if head.startswith(b"ARROW1") else None
+
+
+def _by_content(head: bytes) -> Format:
+    """The format of an untold text, by its first line: an object, a header with `text`, or prose."""
+    first = head.removeprefix(codecs.BOM_UTF8).lstrip().split(b"\n", 1)[0].strip()
+    if first.startswith(b"{"):
+        return "jsonl"
+    if b"text" in first.split(b"\t") and b"\t" in first:
+        return "tsv"
+    return "csv" if b"text" in first.split(b",") and b"," in first else "txt"
+
+
+def _refuse_binary(path: Path, head: bytes, named: Format | None) -> None:
+    if head.startswith(_UTF_16):
+        raise InputError(f"{path} is in UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
+    n_nul = head.count(0)
+    undecodable = not _is_utf8(head)
+    # A few NUL characters are part of a text; bytes that are not UTF-8 as well, or NUL by the dozen, are not.
+    binary = n_nul > 0 and (undecodable or (len(head) >= 256 and n_nul * 4 > len(head)))
+    if binary or (named is None and (undecodable or n_nul)):
+        known = ", ".join(FORMAT_OF_SUFFIX)
+        raise InputError(f"{path} is a binary file, not a corpus of texts in UTF-8; what can be read: {known}")
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Whether `head` is UTF-8, not counting a character that its end cuts in two."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < _HEAD_LEN)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_array(path: Path, head: bytes) -> None:
+    if _JSON_ARRAY.match(head.removeprefix(codecs.BOM_UTF8)):
+        raise InputError(
+            f"{path} holds one JSON array, and one object a line is needed; convert it: "
+            f"jq -c '.[]' {path.name} > {path.stem}.jsonl"
+        )

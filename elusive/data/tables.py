@@ -1,0 +1,90 @@
+"""What every reader of a format yields: a table of numbered rows, and the choice of its columns.
+
+A reader opens a file as a `Table`, tells its columns where it knows them, and yields rows or rejections. It
+does not judge texts: that is done once, for all formats, in `elusive.data.corpus`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from elusive.data.rejected import Rejection, excerpt
+from elusive.errors import InputError, near_matches
+
+DEFAULT_TEXT: Final = "text"
+DEFAULT_ID: Final = "id"
+
+_SHOWN_LEN: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as it was found.
+
+    Attributes:
+        line: line or row number, from 1.
+        values: the wanted columns, perhaps with others; a column that the row lacks is absent.
+    """
+
+    line: int
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns in use; `id` is None where ids are made from the content."""
+
+    text: str
+    id: str | None
+
+    @property
+    def names(self) -> list[str]:
+        """Their names, each once."""
+        return [self.text] if self.id in (None, self.text) else [self.text, str(self.id)]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One file, or one dataset, opened for reading.
+
+    Attributes:
+        name: the file as the user named it.
+        columns: names of all its columns; None where no row shows any (an empty or broken file).
+        rows: called once with the wanted columns, yields every row in order.
+    """
+
+    name: str
+    columns: Sequence[str] | None
+    rows: Callable[[Columns], Iterator[Row | Rejection]]
+
+
+def choose_columns(table: Table, *, text_column: str | None, id_column: str | None) -> Columns:
+    """Settles which columns of `table` hold the text and the id.
+
+    Args:
+        table: an opened table.
+        text_column: the column that was asked for; None means `text`.
+        id_column: likewise; None means `id` where there is one, and the empty string means none.
+
+    Raises:
+        InputError: a column is not there, or is there twice; nothing is guessed.
+    """
+    text = text_column or DEFAULT_TEXT
+    if table.columns is None:
+        return Columns(text, id_column or None)
+    _require(text, table.name, table.columns, option="--text-column")
+    if id_column is None:
+        id_column = DEFAULT_ID if DEFAULT_ID in table.columns and text != DEFAULT_ID else ""
+    if id_column:
+        _require(id_column, table.name, table.columns, option="--id-column")
+    return Columns(text, id_column or None)
+
+
+def _require(column: str, file: str, columns: Sequence[str], *, option: str) -> None:
+    found = columns.count(column)
+    if found > 1:
+        raise InputError(f"column {column!r} is there {found} times in {file}; rename all but one")
+    if not found:
+        # A file without a header shows its first texts as columns: they can be of any length.
+        near = near_matches(column, [excerpt(name)[:_SHOWN_LEN] for name in columns])
+        raise InputError(f"no column {column!r} in {file}{near}; choose one with {option}")
