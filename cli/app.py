@@ -1,0 +1,37 @@
+"""The `elusive` command."""
+
+from typing import Annotated
+
+import typer
+
+from .commands.augment import EPILOG, augment
+
+app = typer.Typer(
+    name="elusive",
+    help="Reads what language models attend to, and turns it into better training data and better decisions.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("augment", epilog=EPILOG)(augment)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from elusive import __version__
+
+        typer.echo(f"elusive {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    app()

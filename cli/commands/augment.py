@@ -1,0 +1,133 @@
+"""`elusive augment`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from elusive.config import AugmentConfig, load
+
+from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
+from ..output import explained, show
+
+EPILOG = """
+Examples:
+
+  elusive augment                                  # the tiny family on a sample corpus, to look around
+
+  elusive augment docs.jsonl --large meta-llama/Llama-3.1-70B --small meta-llama/Llama-3.1-8B -o out
+
+  elusive augment docs.parquet --text-column body --target-rate 0.3 --protect digits -o out
+
+  elusive augment docs.jsonl --guide random --match-rate contrast --scores out/scores -o control
+"""
+
+
+@options_of(AugmentConfig, argument="corpus")
+def augment(
+    flags: Mapping[str, Any],
+    *,
+    config: Config = None,
+    assignments: Set = None,
+    dry_run: DryRun = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write token-dropout copies of a corpus that keep its elusive clues.
+
+    Every token is scored by the attention it receives in a large and in a small model of a family. What the large one
+    attends to and the small one overlooks is kept; the rest is dropped at random, anew in each copy. The folder is a
+    dataset: load_dataset(FOLDER) gives the copies, load_dataset(FOLDER, "clues") the scores.
+    """
+    with explained():
+        from elusive.progress import Bars
+
+        options = load(AugmentConfig, file=config, assignments=assignments or [], flags=flags)
+        progress = Bars(quiet=quiet or as_json)
+        _quieten_libraries()
+        if dry_run:
+            from elusive.jobs.plan import plan_augment
+
+            plan = asdict(plan_augment(options, progress=progress))
+            show(plan, as_json=as_json, table=lambda: _plan_rows(plan))
+            return
+        from elusive.jobs.augment import run
+
+        result = asdict(run(options, overwrite=overwrite, progress=progress))
+        show(result, as_json=as_json, table=lambda: _result_rows(result))
+        if not quiet and not as_json:
+            _say_what_next(options)
+
+
+def _quieten_libraries() -> None:
+    """Loading bars of a library would stand between ours."""
+    from datasets.utils.logging import disable_progress_bar
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    disable_progress_bar()
+
+
+def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rate, sink = result["drop_rate"], result["sink_mass"]
+    seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items())
+    rows = [
+        ("texts", f"{result['texts']:,}"),
+        ("tokens", f"{result['tokens']:,}"),
+        ("rejected", f"{result['rejected']:,}" + ("  (rejected.jsonl)" if result["rejected"] else "")),
+        ("rows written", f"{result['rows']:,}"),
+        ("drop rate", f"{rate['planned']:.3f} planned, {rate['realised']:.3f} realised"),
+        (
+            "sink mass",
+            ", ".join(f"{name} {mass:.3f}" for name, mass in sink.items() if mass is not None) or "n/a",
+        ),
+        ("copies equal to their original", f"{result['unchanged']:,}"),
+        ("seconds", seconds),
+        ("peak memory", f"{result['peak_bytes'] / 2**30:.2f} GiB"),
+        ("written to", result["out"]),
+    ]
+    if result["aligned"]:
+        rows.insert(2, ("aligned texts", f"{result['aligned']:,}  (the two tokenizers differ; scores were projected)"))
+    return rows
+
+
+def _plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = [
+        ("texts", f"{plan['texts']:,}"),
+        ("tokens", f"about {plan['tokens']:,}"),
+        ("rejected", f"{plan['rejected']:,}"),
+        ("rows to write", f"{plan['rows']:,}"),
+    ]
+    for side in plan["models"]:
+        todo = side["texts_to_score"]
+        memory = f"{side['bytes'] / 2**30:.2f} GiB of weights"
+        cost = f"{todo:,} texts in about {side['passes']:,} passes, {_duration(side['seconds'])}, {memory}"
+        rows.append(
+            (
+                f"{side['role']} model",
+                f"{side['name']}: " + (cost if todo else "all scores are there already"),
+            )
+        )
+    options = {name: value for name, value in plan["options"].items() if value is not None}
+    rows.append(("options", " ".join(f"{name}={value}" for name, value in options.items())))
+    return rows
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _say_what_next(config: Any) -> None:
+    embedded = [name for name in (config.corpus, config.large, config.small) if name.startswith(("tiny:", "sample:"))]
+    if embedded:
+        typer.echo(
+            f"{', '.join(embedded)}: shipped for trying things out; for real work name your corpus, and by --large and "
+            "--small two models (two sizes of one family, such as meta-llama/Llama-3.1-70B and -8B)",
+            err=True,
+        )
+    typer.echo(f'load it: datasets.load_dataset("{config.out}"), or with "clues" for the scores', err=True)

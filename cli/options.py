@@ -1,0 +1,107 @@
+"""Command-line options made from a job's config, so that a job has one list of options, with one set of words.
+
+Every field of the config is a flag whose help is the field's description; a flag that was not given is None, and the
+config's own default, or the YAML file, decides.
+"""
+
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from rich.markup import escape
+
+Job = Callable[..., None]
+
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="YAML", help="Options from a file; flags win over it.")
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one option; may be given again.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and its cost; write nothing.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds another run.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
+_SHORT = {"out": ("-o",)}
+
+
+def options_of(config: type[BaseModel], *, argument: str) -> Callable[[Job], Callable[..., None]]:
+    """Decorate a command `job(flags, …)`: its first parameter becomes one flag for each field of `config`.
+
+    Args:
+        config: the job's options.
+        argument: the field that is given without a flag.
+    """
+
+    def decorate(job: Job) -> Callable[..., None]:
+        own = list(inspect.signature(job).parameters.values())[1:]
+        made = [_parameter(name, field, argument=name == argument) for name, field in config.model_fields.items()]
+
+        @functools.wraps(job)
+        def command(**values: Any) -> None:
+            flags = {name: values.pop(name) for name in config.model_fields}
+            job(_given(flags), **values)
+
+        # One line a paragraph: the terminal's width decides where it breaks.
+        command.__doc__ = "\n\n".join(" ".join(p.split()) for p in inspect.cleandoc(job.__doc__ or "").split("\n\n"))
+        command.__signature__ = inspect.Signature([*made, *own])  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*made, *own]}
+        return command
+
+    return decorate
+
+
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None and value != []}
+
+
+def _parameter(name: str, field: FieldInfo, *, argument: bool) -> inspect.Parameter:
+    extra = field.json_schema_extra
+    assert isinstance(extra, dict), f"{name} has no panel"
+    kind, metavar, choices = _flag_type(field.annotation)
+    words: dict[str, Any] = {"help": _help(field, choices), "show_default": False}
+    option: Any
+    if argument:
+        option = typer.Argument(metavar=name.upper(), **words)
+    else:
+        flags = [_flag(name, both=kind is bool and field.default is True), *_SHORT.get(name, ())]
+        option = typer.Option(*flags, metavar=metavar, rich_help_panel=str(extra["panel"]), **words)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+    )
+
+
+def _flag(name: str, *, both: bool) -> str:
+    words = name.replace("_", "-")
+    return f"--{words}/--no-{words}" if both else f"--{words}"
+
+
+def _help(field: FieldInfo, choices: tuple[str, ...]) -> str:
+    parts = [field.description or ""]
+    if choices:
+        parts.append(f"One of {', '.join(choices)}.")
+    if field.default is not None and field.default != () and not isinstance(field.default, bool):
+        parts.append(f"Default: {field.default}.")
+    return escape(" ".join(parts))
+
+
+def _flag_type(annotation: Any) -> tuple[Any, str | None, tuple[str, ...]]:
+    """What typer is to parse, how its value is called, and its choices; the config itself judges the value."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
+    if typing.get_origin(annotation) is Annotated:
+        return str, "INDICES", ()  # such as 0,4-7,-1
+    if typing.get_origin(annotation) is Literal:
+        return str, "CHOICE", typing.get_args(annotation)
+    if typing.get_origin(annotation) is tuple:
+        return list[str], "PATTERN", ()
+    names = {str: "TEXT", int: "N", float: "NUMBER"}
+    return annotation, names.get(annotation), ()

@@ -1,0 +1,193 @@
+"""The same dropout at training time, drawn afresh each epoch, so that nobody needs ten copies on disk.
+
+Epoch 0 shows every text whole; epoch e shows the very copy that `elusive augment` would have written as copy e; after
+`originals_every` epochs the original comes again. Which epoch it is lies in shared memory, so that the workers of
+a data loader see it change.
+"""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elusive.clues.text_clues import DropPlan, copies
+from elusive.clues.units import Units
+from elusive.errors import InputError, OptionError
+
+Batch = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class UnitDrops:
+    """What a text's copies are drawn from: its units and the probability that each is dropped, [unit]."""
+
+    units: Units
+    probabilities: NDArray[np.float64]
+
+
+class ClueDropout:
+    """Token dropout that keeps elusive clues, as a `datasets` transform or a collator.
+
+    Use one of:
+
+        dataset.set_transform(dropout)                            # transforms rows as they are read
+        Trainer(..., data_collator=dropout.collator(tokenizer))   # transformers; TRL likewise
+
+    with `callbacks=[dropout.callback()]`, which tells it the epoch, and `remove_unused_columns=False`. Rows need the
+    columns `text` (the original) and `source_id`; `originals` gives such a dataset from a run's folder.
+
+    Args:
+        drops: what each text's copies are drawn from, by source id.
+        plan: seed and drop mode; its α and β are in the probabilities already.
+        originals_every: epochs from one showing of the originals to the next; None shows copies only.
+    """
+
+    def __init__(self, drops: Mapping[str, UnitDrops], *, plan: DropPlan, originals_every: int | None = 11) -> None:
+        if originals_every is not None and originals_every < 1:
+            raise OptionError(f"originals_every is {originals_every}; expected at least 1, or None")
+        self._drops = drops
+        self._plan = plan
+        self._originals_every = originals_every
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._folder: Path | None = None
+
+    @classmethod
+    def from_folder(cls, folder: str | Path, *, originals_every: int | None = 11) -> Self:
+        """The dropout of a finished `elusive augment` run.
+
+        Raises:
+            InputError: the folder holds no finished run.
+        """
+        path = Path(folder)
+        try:
+            run = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} holds no run of elusive augment (run.json: {error})") from error
+        if not run.get("finished"):
+            raise InputError(f"{path} holds an unfinished run; run the same elusive augment command again")
+        options = run["options"]
+        plan = DropPlan(seed=options["seed"], mode=options["drop_mode"], mask=options["mask_string"])
+        dropout = cls(_by_source(_load(path, "clues")), plan=plan, originals_every=originals_every)
+        dropout._folder = path
+        return dropout
+
+    def originals(self) -> Any:
+        """The run's original texts, a `datasets.Dataset` with the columns `text` and `source_id`.
+
+        Raises:
+            InputError: made without a folder, or the run kept no originals.
+        """
+        if self._folder is None:
+            raise InputError("this ClueDropout was not made from a folder; bring the original texts yourself")
+        rows = _load(self._folder, "default").select_columns(["text", "source_id", "copy"])
+        texts = rows.filter(lambda copies: [c == 0 for c in copies], input_columns="copy", batched=True)
+        if not len(texts):
+            raise InputError(f"{self._folder} was written with --no-originals; bring the original texts yourself")
+        return texts.remove_columns("copy")
+
+    @property
+    def epoch(self) -> int:
+        """The epoch whose copies are shown."""
+        return int(self._epoch.item())
+
+    def set_epoch(self, epoch: int) -> None:
+        """Show the copies of another epoch, in data loader workers too."""
+        self._epoch.fill_(epoch)
+
+    def draw(self, text: str, source_id: str, *, epoch: int | None = None) -> str:
+        """One text as it is shown in an epoch (the current one by default).
+
+        Raises:
+            InputError: a source id without clues.
+        """
+        number = self.epoch if epoch is None else epoch
+        if self._originals_every is not None and number % self._originals_every == 0:
+            return text
+        found = self._drops.get(str(source_id))
+        if found is None:
+            raise InputError(f"no clues of a text {source_id!r}; were these rows augmented in another run?")
+        [copy] = copies(
+            text, found.units, found.probabilities, plan=self._plan, text_id=str(source_id), numbers=[number]
+        )
+        return copy.text
+
+    def __call__(self, batch: Batch) -> dict[str, Sequence[Any]]:
+        """A batch of rows with their texts as of this epoch, for `datasets.Dataset.set_transform`."""
+        texts = [self.draw(text, i) for text, i in zip(batch["text"], batch["source_id"], strict=True)]
+        return {**batch, "text": texts}
+
+    def collator(self, tokenizer: Any, *, max_length: int | None = None) -> "DropoutCollator":
+        """Rows to a padded batch for causal language modelling, dropped from on the way."""
+        return DropoutCollator(self, tokenizer, max_length)
+
+    def callback(self) -> Any:
+        """A transformers callback that keeps the epoch."""
+        from transformers import TrainerCallback
+
+        dropout = self
+
+        class EpochCallback(TrainerCallback):
+            def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+                dropout.set_epoch(round(state.epoch or 0))
+
+        return EpochCallback()
+
+
+@dataclass(frozen=True)
+class DropoutCollator:
+    """Made by `ClueDropout.collator`; labels are the input ids, with padding left out of the loss."""
+
+    dropout: ClueDropout
+    tokenizer: Any
+    max_length: int | None
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        """Rows with `text` and `source_id` to tensors `input_ids`, `attention_mask`, `labels`, [batch, token]."""
+        texts = [self.dropout.draw(row["text"], row["source_id"]) for row in rows]
+        batch = self.tokenizer(
+            texts,
+            padding=True,
+            truncation=self.max_length is not None,
+            max_length=self.max_length,
+            return_tensors="pt",
+        )
+        labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+        return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
+
+
+def _load(folder: Path, subset: str) -> Any:
+    from datasets import load_dataset
+
+    return load_dataset(str(folder), subset, split="train")
+
+
+def _by_source(clues: Any) -> dict[str, UnitDrops]:
+    """Clue rows, which stand text by text, to units."""
+    table = clues.select_columns(["source_id", "start", "end", "unit", "p_drop"]).with_format("arrow")[:]
+    ids = table.column("source_id").to_pylist()
+    columns = {name: table.column(name).to_numpy() for name in ("start", "end", "unit", "p_drop")}
+    bounds = [0, *(i for i in range(1, len(ids)) if ids[i] != ids[i - 1]), len(ids)]
+    return {
+        ids[a]: _unit_drops(*(columns[name][a:b] for name in ("start", "end", "unit", "p_drop")))
+        for a, b in itertools.pairwise(bounds)
+        if a < b
+    }
+
+
+def _unit_drops(
+    start: NDArray[np.int32], end: NDArray[np.int32], unit: NDArray[np.int32], p_drop: NDArray[np.float32]
+) -> UnitDrops:
+    firsts = np.flatnonzero(np.diff(unit, prepend=-1))
+    units = Units(
+        of_token=unit,
+        starts=np.minimum.reduceat(start, firsts),
+        ends=np.maximum.reduceat(end, firsts),
+        protected=np.zeros(len(firsts), dtype=bool),
+    )
+    return UnitDrops(units, p_drop[firsts].astype(np.float64))

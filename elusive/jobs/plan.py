@@ -1,0 +1,105 @@
+"""`--dry-run`: what a run would do and cost. Reads the whole corpus, scores a few texts, and leaves nothing behind."""
+
+import math
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elusive.clues.scoring import Scorer
+from elusive.config import AugmentConfig
+from elusive.data.staging import Staged
+from elusive.jobs.augment import peak_bytes, read_and_stage, scorers
+from elusive.progress import Progress
+
+_SAMPLE_TEXTS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPlan:
+    """What scoring with one model would take.
+
+    Attributes:
+        role, name: of the model.
+        texts_to_score: texts that the score store does not hold.
+        passes: forward passes, from the sample's tokens.
+        seconds: from the sample's speed; the loading of the model included.
+        bytes: of its weights as loaded.
+    """
+
+    role: str
+    name: str
+    texts_to_score: int
+    passes: int
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentPlan:
+    """What a run would do: counts are exact but for `tokens`, which a sample gives."""
+
+    texts: int
+    tokens: int
+    rejected: int
+    rows: int
+    models: tuple[ModelPlan, ...]
+    peak_bytes: int
+    options: Mapping[str, Any]
+
+
+def plan_augment(config: AugmentConfig, *, progress: Progress) -> AugmentPlan:
+    """The plan of `augment` under these options.
+
+    Raises:
+        ElusiveError: whatever the run itself would refuse at its start.
+    """
+    large, small = scorers(config, progress=progress)
+    with tempfile.TemporaryDirectory() as temporary:
+        staged = read_and_stage(config, Path(temporary), progress=progress)
+        sample = staged.read_chunk(0)[:_SAMPLE_TEXTS]
+        tokens_per_char = sum(len(t) for t in large.tokenize(sample)) / sum(len(t.text) for t in sample)
+        needed = () if config.guide == "random" and config.match_rate in (None, "random") else (
+            ("large", large),
+            ("small", small),
+        )  # fmt: skip
+        models = tuple(_model_plan(role, scorer, staged, tokens_per_char) for role, scorer in needed)
+    return AugmentPlan(
+        texts=staged.n_texts,
+        tokens=round(staged.n_chars * tokens_per_char),
+        rejected=sum(staged.rejected.values()),
+        rows=staged.n_texts * (config.copies + config.originals),
+        models=models,
+        peak_bytes=peak_bytes(),
+        options=config.model_dump(mode="json"),
+    )
+
+
+def _model_plan(role: str, scorer: Scorer, staged: Staged, tokens_per_char: float) -> ModelPlan:
+    todo = n_chars = 0
+    for index in range(staged.n_chunks):
+        missing = set(scorer.store.missing([t.text for t in staged.read_chunk(index)]))
+        todo += len(missing)
+        n_chars += sum(map(len, missing))
+    if not todo:
+        return ModelPlan(role=role, name=scorer.source.name, texts_to_score=0, passes=0, seconds=0.0, bytes=0)
+    start = time.perf_counter()
+    with scorer.probe() as probe:
+        loading = time.perf_counter() - start
+        tokens = scorer.tokenize(staged.read_chunk(0)[:_SAMPLE_TEXTS])
+        scorer.score(probe, tokens[:1])  # the first pass pays for what later ones find ready
+        start = time.perf_counter()
+        scorer.score(probe, tokens)
+        per_token = (time.perf_counter() - start) / max(1, sum(len(t) for t in tokens))
+        n_bytes = sum(p.numel() * p.element_size() for p in probe.model.parameters())
+    n_tokens = n_chars * tokens_per_char
+    return ModelPlan(
+        role=role,
+        name=scorer.source.name,
+        texts_to_score=todo,
+        passes=math.ceil(n_tokens / scorer.options.batch_tokens),
+        seconds=loading + n_tokens * per_token,
+        bytes=n_bytes,
+    )

@@ -1,0 +1,249 @@
+"""Where models come from: a folder, the Hugging Face Hub, or the tiny family that the package ships.
+
+Loads by transformers' own loaders, safetensors only, and turns their failures into one line. `fingerprint` names a
+model's weights without reading all of them, so that scores can be kept and found again.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from elusive.embedded import is_embedded, path_of
+from elusive.errors import ElusiveError, MissingExtraError, ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+_WHOLE_FILE = 2**24
+_SAMPLES, _SAMPLE_LEN = 256, 4096
+_DEFAULT_CONTEXT = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSource:
+    """A model by name, and how to load it.
+
+    Attributes:
+        name: a folder, a Hub name, or `tiny:large`, `tiny:small`.
+        revision: branch, tag or commit on the Hub.
+        dtype: `auto` (as the checkpoint says), `float32`, `bfloat16` or `float16`.
+        device: `auto`, or a torch device such as `cuda:1`.
+        device_map: passed to transformers (`auto` spreads a model over devices); needs accelerate.
+        quantize: `nf4` or `int8`, by bitsandbytes.
+        trust_remote_code: run code that the model's repository brings.
+    """
+
+    name: str
+    revision: str | None = None
+    dtype: str = "auto"
+    device: str = "auto"
+    device_map: str | None = None
+    quantize: str | None = None
+    trust_remote_code: bool = False
+
+    @property
+    def path(self) -> str:
+        """What transformers is given."""
+        return str(path_of(self.name)) if is_embedded(self.name) else self.name
+
+    @property
+    def _common(self) -> dict[str, Any]:
+        return {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
+
+
+def load_config(source: ModelSource) -> "PreTrainedConfig":
+    """A model's config.
+
+    Raises:
+        ModelError: no such model, no access, or not a transformers model.
+    """
+    from transformers import AutoConfig
+
+    _check_folder(source, "config.json")
+    try:
+        return AutoConfig.from_pretrained(source.path, **source._common)
+    except (OSError, ValueError, KeyError) as error:
+        raise _explain(source, error, "config") from error
+
+
+def load_tokenizer(source: ModelSource) -> "PreTrainedTokenizerFast":
+    """A model's tokenizer, which must know character offsets.
+
+    Raises:
+        ModelError: none there, or one without offsets (a "slow" tokenizer).
+    """
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source.path, **source._common)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise _explain(source, error, "tokenizer") from error
+    if not isinstance(tokenizer, PreTrainedTokenizerFast) or not tokenizer.is_fast:
+        raise ModelError(
+            f"{source.name}: its tokenizer ({type(tokenizer).__name__}) gives no character offsets; elusive needs a "
+            "fast tokenizer (a tokenizer.json beside the model)"
+        )
+    return tokenizer
+
+
+def load_model(source: ModelSource) -> "PreTrainedModel":
+    """A causal LM in evaluation mode, on its device.
+
+    Raises:
+        ModelError: no such model, no access, no weights, or not a causal LM.
+        MissingExtraError: quantisation without bitsandbytes, a device map without accelerate.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = load_config(source)
+    if getattr(config, "is_encoder_decoder", False):
+        raise ModelError(f"{source.name} is an encoder-decoder model; expected a decoder-only causal LM")
+    options: dict[str, Any] = {"dtype": _torch_dtype(source.dtype), **source._common, **_placement(source)}
+    try:
+        model = AutoModelForCausalLM.from_pretrained(source.path, use_safetensors=True, **options)
+        if "device_map" not in options:
+            model = model.to(resolve_device(source.device))
+    except (torch.OutOfMemoryError, OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise _explain(source, error, "weights") from error
+    return model.eval()
+
+
+def resolve_device(name: str) -> str:
+    """`auto` is the first GPU where there is one."""
+    import torch
+
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def context_len(config: "PreTrainedConfig") -> int:
+    """How many tokens a model was made for; 2,048 where its config does not say (Bloom)."""
+    text = config.get_text_config()
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len"):
+        length = getattr(text, name, None)
+        if isinstance(length, int) and length > 0:
+            return length
+    return _DEFAULT_CONTEXT
+
+
+def fingerprint(source: ModelSource) -> str:
+    """Names a model's weights: the commit on the Hub; else config, and names, sizes, headers and samples of the files.
+
+    A file of up to 16 MiB is read whole; of a larger one, 256 blocks spread over its length: a 70B is not read
+    whole, and another checkpoint of the same shapes is still told apart.
+    """
+    folder = Path(source.path)
+    if not folder.is_dir():
+        commit = getattr(load_config(source), "_commit_hash", None)
+        if commit is None:
+            raise ModelError(f"{source.name}: the Hub gave no commit for it; name a --revision")
+        return f"hub:{source.name}@{commit}"
+    digest = blake2b(digest_size=16)
+    for file in [*sorted(folder.glob("*.safetensors*")), folder / "config.json"]:
+        digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+        digest.update(_sample(file))
+    return f"files:{digest.hexdigest()}"
+
+
+def _sample(file: Path) -> bytes:
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        if size <= _WHOLE_FILE:
+            return stream.read()
+        header_len = int.from_bytes(stream.read(8), "little") if file.suffix == ".safetensors" else 0
+        blocks = [stream.read(min(header_len, _WHOLE_FILE))]
+        for i in range(_SAMPLES):
+            stream.seek(i * (size - _SAMPLE_LEN) // (_SAMPLES - 1))
+            blocks.append(stream.read(_SAMPLE_LEN))
+    return b"".join(blocks)
+
+
+def _torch_dtype(name: str) -> "str | torch.dtype":
+    import torch
+
+    dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    return dtypes.get(name, name)
+
+
+def _placement(source: ModelSource) -> dict[str, Any]:
+    """Quantisation and device map, as `from_pretrained` wants them."""
+    options: dict[str, Any] = {}
+    if source.quantize:
+        _need("bitsandbytes", extra="quant", purpose=f"--quantize {source.quantize}")
+        from transformers import BitsAndBytesConfig
+
+        nf4 = source.quantize == "nf4"
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=nf4, load_in_8bit=not nf4, bnb_4bit_quant_type="nf4"
+        )
+        # Weights are quantised as they are placed; they cannot be moved afterwards.
+        options["device_map"] = source.device_map or {"": resolve_device(source.device)}
+    elif source.device_map:
+        _need("accelerate", extra="multi", purpose="--device-map")
+        options["device_map"] = source.device_map
+    return options
+
+
+def _need(package: str, *, extra: str, purpose: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise MissingExtraError(package, extra=extra, purpose=purpose)
+
+
+def _check_folder(source: ModelSource, file: str) -> None:
+    """A path that is there but is no model folder deserves better than the Hub's answer to its name."""
+    folder = Path(source.path)
+    if folder.is_dir() and not (folder / file).is_file():
+        raise ModelError(f"{source.name}: the folder has no {file}; expected a model as save_pretrained writes it")
+    if not folder.exists() and source.name.startswith((".", "/", "~")):
+        raise ModelError(f"{source.name}: no such folder")
+
+
+def _explain(source: ModelSource, error: Exception, what: str) -> ElusiveError:
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    chain: list[BaseException] = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    if any(isinstance(e, GatedRepoError) for e in chain) or "gated repo" in str(error):
+        return ModelError(
+            f"{source.name} is gated: accept its terms on its page, then log in with `hf auth login` or set HF_TOKEN"
+        )
+    if any(isinstance(e, RepositoryNotFoundError) for e in chain):
+        return ModelError(f"{source.name}: no such model on the Hub, or a private one and no token (`hf auth login`)")
+    if Path(source.path).is_dir():
+        if what == "weights" and not list(Path(source.path).glob("*.safetensors*")):
+            return ModelError(f"{source.name}: the folder has no weights (*.safetensors; other formats are not loaded)")
+        return ModelError(f"{source.name}: its {what} cannot be loaded: {_first_line(error)}")
+    if any(isinstance(e, LocalEntryNotFoundError | ConnectionError) for e in chain) or "connect" in str(error).lower():
+        return ModelError(f"{source.name}: no such folder, and the Hub cannot be reached")
+    return ModelError(f"{source.name}: its {what} cannot be loaded: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def dtype_name(source: ModelSource) -> str:
+    """The dtype that a model's weights are loaded in, and their quantisation: its scores depend on both."""
+    dtype = source.dtype
+    if dtype == "auto":
+        stored = load_config(source).get_text_config().dtype
+        dtype = str(stored or "float32").removeprefix("torch.")
+    return f"{dtype}+{source.quantize}" if source.quantize else dtype
+
+
+def free_memory() -> None:
+    """Give back the memory of models that nothing holds any more, so that the next one finds it."""
+    import gc
+
+    import torch
+
+    gc.collect()  # a module and its hooks are a cycle
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
