@@ -101,11 +101,17 @@ class AugmentConfig(BaseModel):
     workers: int = _option(1, _OUTPUT, "Processes that write parts.", ge=1)
 
     @model_validator(mode="after")
-    def _one_way_to_set_the_rate(self) -> Self:
+    def _rate_is_set_once_and_within_reach(self) -> Self:
         given = [name for name in ("beta", "target_rate", "match_rate") if getattr(self, name) is not None]
         if len(given) > 1:
             flags = " and ".join("--" + name.replace("_", "-") for name in given)
             raise ValueError(f"{flags} both set the drop rate; give one of them")
+        if self.target_rate and self.guide != "random" and self.target_rate >= self.alpha:
+            # What a corpus makes of a rate just below α is known only when it has been read.
+            raise ValueError(
+                f"a target rate of {self.target_rate:g} cannot be reached with alpha {self.alpha:g}; "
+                "raise --alpha or lower --target-rate"
+            )
         return self
 
 

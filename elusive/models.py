@@ -97,6 +97,7 @@ def load_model(source: ModelSource) -> "PreTrainedModel":
         MissingExtraError: quantisation without bitsandbytes, a device map without accelerate.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     config = load_config(source)
@@ -107,7 +108,7 @@ def load_model(source: ModelSource) -> "PreTrainedModel":
         model = AutoModelForCausalLM.from_pretrained(source.path, use_safetensors=True, **options)
         if "device_map" not in options:
             model = model.to(resolve_device(source.device))
-    except (torch.OutOfMemoryError, OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (SafetensorError, torch.OutOfMemoryError, OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise _explain(source, error, "weights") from error
     return model.eval()
 

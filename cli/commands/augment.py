@@ -11,6 +11,7 @@ from elusive.config import AugmentConfig, load
 from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
 from ..output import explained, show
 
+_EXAMPLE_LEN = 240
 EPILOG = """
 Examples:
 
@@ -89,9 +90,18 @@ def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("peak memory", f"{result['peak_bytes'] / 2**30:.2f} GiB"),
         ("written to", result["out"]),
     ]
+    example = result["example"]
+    if example["clues"]:
+        rows.append((f"clues of {example['source_id']}", ", ".join(example["clues"])))
+    rows.append((f"copy 1 of {example['source_id']}", _shortened(example["text"])))
     if result["aligned"]:
         rows.insert(2, ("aligned texts", f"{result['aligned']:,}  (the two tokenizers differ; scores were projected)"))
     return rows
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _EXAMPLE_LEN else line[: _EXAMPLE_LEN - 1] + "…"
 
 
 def _plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from elusive.attention import hooks, interface
 from elusive.attention.interface import RowMask
@@ -100,7 +100,7 @@ class Probe:
             self._reduction = None
         if len(self._seen) < len(self.layers):
             raise ModelError(
-                f"{self.name}: only {self._n_calls} of its {_n_layers(self.model)} layers show their attention "
+                f"{self.name}: only {self._n_calls} of its {_n_layers(self.model.config)} layers show their attention "
                 "(a hybrid or unknown architecture); elusive cannot see into it"
             )
         sums, followers, first = (
@@ -217,10 +217,11 @@ def watch(
         raise OptionError(f"impl {impl!r} is not one of 'auto', 'exact', 'fast'")
     inner = _pretrained(model)
     self_computing = _check_visible(inner)
+    chosen_layers, chosen_heads = resolve_selection(inner.config, layers=layers, heads=heads)
     probe = Probe(
         inner,
-        layers=_resolve(layers, _n_layers(inner), "layers"),
-        heads=None if heads is None else _resolve(heads, _n_heads(inner), "heads"),
+        layers=chosen_layers,
+        heads=chosen_heads,
         impl=impl,
         renormalise=renormalise,
     )
@@ -347,19 +348,33 @@ def _body(model: PreTrainedModel) -> Callable[..., Any]:
     return body if isinstance(body, nn.Module) else model
 
 
-def _n_layers(model: PreTrainedModel) -> int:
-    return _decoder_count(model, "decoder_layers", "num_hidden_layers")
+def resolve_selection(
+    config: PreTrainedConfig, *, layers: Sequence[int] | None, heads: Sequence[int] | None
+) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Layers and heads of a model, in order and counted from 0; needs its config alone.
+
+    Raises:
+        OptionError: layers or heads that the model does not have.
+    """
+    return (
+        _resolve(layers, _n_layers(config), "layers"),
+        None if heads is None else _resolve(heads, _n_heads(config), "heads"),
+    )
 
 
-def _n_heads(model: PreTrainedModel) -> int:
-    return _decoder_count(model, "decoder_attention_heads", "num_attention_heads")
+def _n_layers(config: PreTrainedConfig) -> int:
+    return _decoder_count(config, "decoder_layers", "num_hidden_layers")
 
 
-def _decoder_count(model: PreTrainedModel, of_decoder: str, plain: str) -> int:
+def _n_heads(config: PreTrainedConfig) -> int:
+    return _decoder_count(config, "decoder_attention_heads", "num_attention_heads")
+
+
+def _decoder_count(config: PreTrainedConfig, of_decoder: str, plain: str) -> int:
     # BART's relatives count a decoder's parts apart; under the plain names stand their encoder's.
-    config = model.config.get_text_config()
-    count = getattr(config, of_decoder, None)
-    return int(getattr(config, plain) if count is None else count)
+    text = config.get_text_config()
+    count = getattr(text, of_decoder, None)
+    return int(getattr(text, plain) if count is None else count)
 
 
 def _name(model: PreTrainedModel) -> str:

@@ -6,6 +6,7 @@ from, so runs can share a store, and another α, β, guide or number of copies l
 set aside aloud, and its texts count as not scored.
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elusive.attention.windows import TextScores
-from elusive.data.atomic import atomic_write, write_json
+from elusive.data.atomic import atomic_write, remove_leftovers, write_json
 
 _HASH_LEN = 16
+_HOUR = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,7 @@ class ScoreStore:
         self._key = key
         self._on_damage = on_damage
         self._places: dict[bytes, tuple[Path, int]] = {}
+        remove_leftovers(self._folder, older_than=_HOUR)  # other runs may be writing here
         for part in sorted(self._folder.glob("part-*.safetensors")):
             self._index(part)
         self._read = lru_cache(maxsize=4)(_read_part)
@@ -122,7 +125,8 @@ class ScoreStore:
             self._places[digest] = (part, row)
 
     def _set_aside(self, part: Path, why: str) -> None:
-        part.rename(part.with_suffix(".damaged"))
+        with contextlib.suppress(FileNotFoundError):  # another run that shares the store was first
+            part.rename(part.with_suffix(".damaged"))
         self._places = {digest: place for digest, place in self._places.items() if place[0] != part}
         self._on_damage(f"{part}: {why}; set aside as {part.with_suffix('.damaged').name}, its texts are scored again")
 
@@ -180,6 +184,7 @@ def _read_part(part: Path) -> list[TextScores]:
 def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
     digest = blake2b(digest_size=16)
     for name in sorted(arrays):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+        array = arrays[name]
+        digest.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -90,7 +90,7 @@ def find_clues(
     *,
     guide: Guide = "contrast",
     unit: UnitKind = "token",
-    protect: re.Pattern[str] | None = None,
+    protect: Iterable[re.Pattern[str]] = (),
 ) -> TextClues:
     """Group a text's tokens into units and rank them.
 
@@ -139,14 +139,17 @@ class DropPlan:
         return relative_rank(ranks, n_units=clues.n_scored) if self.relative else ranks.astype(np.float64)
 
     def probabilities(self, clues: TextClues) -> NDArray[np.float64]:
-        """The drop probability of every unit, 0 for what is never dropped, [unit]."""
-        p = np.zeros(len(clues.units))
+        """The drop probability of every unit, 0 for what is never dropped, [unit].
+
+        Rounded to what the clues' files hold, so that a copy drawn from those is the copy that was written.
+        """
+        p = np.zeros(len(clues.units), dtype=np.float32)
         p[clues.droppable] = (
             self.alpha
             if self.uniform
             else drop_probability(self.effective_ranks(clues), alpha=self.alpha, beta=self.beta)
         )
-        return p
+        return p.astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,6 +91,9 @@ class ClueDropout:
             raise InputError(f"{self._folder} was written with --no-originals; bring the original texts yourself")
         return texts.remove_columns("copy")
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # `datasets` copies a dataset with its transform; each of them follows the one epoch
+
     @property
     def epoch(self) -> int:
         """The epoch whose copies are shown."""
@@ -134,7 +137,7 @@ class ClueDropout:
 
         class EpochCallback(TrainerCallback):
             def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-                dropout.set_epoch(round(state.epoch or 0))
+                dropout.set_epoch(int(state.epoch or 0))  # 1.5 where a run goes on in mid epoch
 
         return EpochCallback()
 

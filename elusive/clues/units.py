@@ -4,6 +4,7 @@ The bytes of one character are several tokens to a byte-level tokenizer, and can
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -16,7 +17,18 @@ from elusive.tokenization import TokenizedText
 
 UnitKind: TypeAlias = Literal["token", "word"]
 
-_WORD = re.compile(r"\w+(?:['’\-]\w+)*")
+_WORD = re.compile(r"\w+(?:['’\-\u200c\u200d]\w+)*")
+
+
+class _MarksAsLetters(dict[int, int]):
+    """For `str.translate`: accents and vowel signs are parts of words, though no letters to `re`."""
+
+    def __missing__(self, code: int) -> int:
+        self[code] = ord("a") if unicodedata.category(chr(code)).startswith("M") else code
+        return self[code]
+
+
+_MARKS_AS_LETTERS = _MarksAsLetters()
 _PUNCTUATION = (",", ".")
 PROTECTION_CLASSES = {
     "digits": r"\d",
@@ -74,8 +86,10 @@ class _Spans:
         return np.where(empty, 1, first), np.where(empty, 0, last)
 
 
-def protection(patterns: Iterable[str]) -> re.Pattern[str] | None:
-    """One pattern for all that the user protects.
+def protection(patterns: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    """The patterns of all that the user protects.
+
+    They stay apart: in one pattern the matches of one would hide those of another, and group numbers would shift.
 
     Args:
         patterns: regular expressions, or names of `PROTECTION_CLASSES`.
@@ -83,33 +97,29 @@ def protection(patterns: Iterable[str]) -> re.Pattern[str] | None:
     Raises:
         OptionError: not a regular expression.
     """
-    parts = []
+    compiled = []
     for pattern in patterns:
-        expression = PROTECTION_CLASSES.get(pattern, pattern)
         try:
-            re.compile(expression)
-        except re.error as error:
+            compiled.append(re.compile(PROTECTION_CLASSES.get(pattern, pattern)))
+        except (re.error, OverflowError) as error:
             raise OptionError(
                 f"--protect {pattern!r} is neither a regular expression ({error}) nor one of "
                 f"{', '.join(PROTECTION_CLASSES)}"
             ) from error
-        # A flag such as (?i) may stand only at the start of a whole expression: give it its own group.
-        flags = re.match(r"\(\?([a-zA-Z]+)\)", expression)
-        parts.append(f"(?{flags[1]}:{expression[flags.end() :]})" if flags else f"(?:{expression})")
-    return re.compile("|".join(parts)) if parts else None
+    return tuple(compiled)
 
 
 def units_of(
-    text: str, tokens: TokenizedText, *, kind: UnitKind = "token", protect: re.Pattern[str] | None = None
+    text: str, tokens: TokenizedText, *, kind: UnitKind = "token", protect: Iterable[re.Pattern[str]] = ()
 ) -> Units:
     """Group a text's tokens into units.
 
     Args:
         text: the text.
         tokens: its tokens, in order.
-        kind: `token`; or `word`, letters and digits with inner apostrophes and hyphens (a run of a script that
-            writes no spaces is one word).
-        protect: never drop what has a character in a match of it. Commas and full stops are never dropped.
+        kind: `token`; or `word`, letters, their marks and digits, with inner apostrophes, hyphens and joiners (a
+            run of a script that writes no spaces is one word).
+        protect: never drop what has a character in a match of one of these. Commas and full stops are never dropped.
     """
     of_token = _joined(text, tokens, kind=kind)
     n_units = int(of_token[-1]) + 1 if len(of_token) else 0
@@ -127,17 +137,17 @@ def _joined(text: str, tokens: TokenizedText, *, kind: UnitKind) -> NDArray[np.i
         return np.empty(0, dtype=np.int32)
     apart = tokens.starts[1:] >= np.maximum.accumulate(tokens.ends)[:-1]
     if kind == "word":
-        first, last = _Spans.of(_WORD, text).touched(tokens)
+        first, last = _Spans.of(_WORD, text.translate(_MARKS_AS_LETTERS)).touched(tokens)
         reached = np.maximum.accumulate(np.where(first <= last, last, -1))[:-1]
         apart &= (first[1:] > last[1:]) | (first[1:] > reached)
     return np.concatenate([[0], np.cumsum(apart)]).astype(np.int32)
 
 
-def _protected_tokens(text: str, tokens: TokenizedText, protect: re.Pattern[str] | None) -> NDArray[np.bool_]:
+def _protected_tokens(text: str, tokens: TokenizedText, protect: Iterable[re.Pattern[str]]) -> NDArray[np.bool_]:
     pieces = tokens.pieces(text)
     # A dummy prefix has no characters to drop.
     protected = np.array([not piece or piece.strip() in _PUNCTUATION for piece in pieces], dtype=bool)
-    if protect is not None:
-        first, last = _Spans.of(protect, text).touched(tokens)
+    for pattern in protect:
+        first, last = _Spans.of(pattern, text).touched(tokens)
         protected |= first <= last
     return protected

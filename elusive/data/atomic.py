@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,18 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path, *, older_than: float = 0.0) -> None:
     """Removes the temporary files that killed runs left in `folder`.
 
-    To be called by the one process that holds the folder: a writer at work would lose its file.
+    Args:
+        folder: held by this process alone, or with `older_than` far above what writing one file takes: a writer
+            at work would lose its file.
+        older_than: seconds since a file was last written to.
     """
     for leftover in folder.glob(f".*{_TEMPORARY_SUFFIX}"):
-        leftover.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - leftover.stat().st_mtime >= older_than:
+                leftover.unlink()
 
 
 def _create(temporary: Path, path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from elusive.data.atomic import remove_leftovers, write_json
-from elusive.errors import FolderError
+from elusive.errors import ElusiveError, FolderError
 
 _WORK = ".elusive"
 _RUN = "run.json"
@@ -80,11 +80,18 @@ def open_run(
             )
         elif before is not None:
             _check_same(path, before.get("options", {}), options)
-        for folder in (path, path / _WORK):
+        for folder in (path, path / _WORK, *(path / name for name in products)):
             remove_leftovers(folder)
         if overwrite or before is None:
             write_json(path / _RUN, {"finished": False, "options": options})
-        yield RunFolder(path, options)
+        try:
+            yield RunFolder(path, options)
+        except ElusiveError:
+            # Bad input leaves nothing half-made; scores stay, they are good whatever else was wrong.
+            if before is None and not any((path / name).is_dir() for name in products):
+                _remove(path, products)
+                _remove_if_empty(path)
+            raise
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -114,6 +121,13 @@ def _remove(path: Path, products: tuple[str, ...]) -> None:
             shutil.rmtree(target)
         else:
             target.unlink(missing_ok=True)
+
+
+def _remove_if_empty(path: Path) -> None:
+    """Remove our lock, and the folder if nothing else is left in it."""
+    shutil.rmtree(path / _WORK)
+    if not any(path.iterdir()):
+        path.rmdir()
 
 
 @contextlib.contextmanager

@@ -20,11 +20,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from elusive import __version__
+from elusive.attention.probe import resolve_selection
 from elusive.clues.card import augment_card
 from elusive.clues.dropout import RankHistogram
 from elusive.clues.scoring import Scorer, ScoringOptions, score_corpus
-from elusive.clues.text_clues import DropPlan
+from elusive.clues.text_clues import DropPlan, copies
 from elusive.clues.units import protection
 from elusive.clues.writing import ClueSettings, PartCounts, PartWriter, Reader
 from elusive.config import NEUTRAL_OPTIONS, AugmentConfig, build
@@ -39,6 +42,7 @@ from elusive.progress import Bars, Progress
 
 PRODUCTS = ("data", "clues", "README.md", "rejected.jsonl")
 DEFAULT_BETA = 0.05
+_EXAMPLE_CLUES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +58,7 @@ class AugmentResult:
         aligned: texts whose tokens differ between the two models.
         seconds: per stage of this call.
         peak_bytes: largest resident memory of the process.
+        example: the first text's `source_id`, its strongest `clues`, and the `text` of copy 1.
         already_done: the folder held this very run, and nothing was computed.
         out: the folder.
     """
@@ -70,6 +75,7 @@ class AugmentResult:
     aligned: int
     seconds: Mapping[str, float]
     peak_bytes: int
+    example: Mapping[str, Any]
     already_done: bool = False
     out: str
 
@@ -130,7 +136,10 @@ def scorers(config: AugmentConfig, *, progress: Progress) -> tuple[Scorer, Score
         )
         for name, revision in ((config.large, config.revision_large), (config.small, config.revision_small))
     ]
-    contexts = [context_len(load_config(source)) for source in sources]
+    configs = [load_config(source) for source in sources]
+    for model in configs:  # a selection that a model does not have is said before it is loaded
+        resolve_selection(model, layers=config.layers, heads=config.heads)
+    contexts = [context_len(model) for model in configs]
     options = ScoringOptions(
         layers=config.layers,
         heads=config.heads,
@@ -167,7 +176,7 @@ class _Run:
             plan = self._plan(reader)
         with self._timed("write"):
             counts = self._write(reader, plan)
-        return self._finish(staged, plan, counts)
+        return self._finish(reader, plan, counts)
 
     @property
     def needs_scores(self) -> bool:
@@ -244,7 +253,8 @@ class _Run:
                 advance(counts.texts)
         return total
 
-    def _finish(self, staged: Staged, plan: DropPlan, counts: PartCounts) -> AugmentResult:
+    def _finish(self, reader: Reader, plan: DropPlan, counts: PartCounts) -> AugmentResult:
+        staged = reader.staged
         result = AugmentResult(
             texts=counts.texts,
             tokens=counts.tokens,
@@ -258,6 +268,7 @@ class _Run:
             aligned=counts.aligned,
             seconds={stage: round(spent, 3) for stage, spent in self.seconds.items()},
             peak_bytes=peak_bytes(),
+            example=_example(reader, plan),
             out=self.config.out,
         )
         card = augment_card(self.config, result=asdict(result), models=(self.large.fingerprint, self.small.fingerprint))
@@ -280,10 +291,21 @@ class _Run:
         self.seconds[stage] = time.perf_counter() - start
 
 
-def read_and_stage(config: AugmentConfig, folder: Path, *, rejected: Path | None = None, progress: Progress) -> Staged:
+def _example(reader: Reader, plan: DropPlan) -> dict[str, Any]:
+    scored = next(reader.texts([0]))
+    text, units, ranks = scored.text, scored.clues.units, scored.clues.ranks
+    strongest = [] if plan.uniform else sorted(np.flatnonzero(scored.clues.droppable), key=lambda u: ranks[u])
+    [copy] = copies(text.text, units, plan.probabilities(scored.clues), plan=plan, text_id=text.id, numbers=[1])
+    return {
+        "source_id": text.id,
+        "clues": [text.text[units.starts[u] : units.ends[u]].strip() for u in strongest[:_EXAMPLE_CLUES]],
+        "text": copy.text,
+    }
+
+
+def read_and_stage(config: AugmentConfig, folder: Path, *, rejected: Path, progress: Progress) -> Staged:
     """Read the corpus into chunks in `folder`, and the rows that cannot be used into `rejected`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with RejectedLog(rejected or folder / "rejected.jsonl") as log:
+    with RejectedLog(rejected) as log:
         texts = read_corpus(
             path_of(config.corpus) if is_embedded(config.corpus) else config.corpus,
             text_column=config.text_column,

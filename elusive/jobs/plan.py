@@ -58,7 +58,8 @@ def plan_augment(config: AugmentConfig, *, progress: Progress) -> AugmentPlan:
     """
     large, small = scorers(config, progress=progress)
     with tempfile.TemporaryDirectory() as temporary:
-        staged = read_and_stage(config, Path(temporary), progress=progress)
+        folder = Path(temporary)
+        staged = read_and_stage(config, folder / "corpus", rejected=folder / "rejected.jsonl", progress=progress)
         sample = staged.read_chunk(0)[:_SAMPLE_TEXTS]
         tokens_per_char = sum(len(t) for t in large.tokenize(sample)) / sum(len(t.text) for t in sample)
         needed = () if config.guide == "random" and config.match_rate in (None, "random") else (
