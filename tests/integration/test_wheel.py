@@ -1,0 +1,69 @@
+"""What is installed is `elusive` and `elusive_cli` alone, and it works from anywhere."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    source = folder / "source"  # a build in the checkout would leave its own files there, and find old ones
+    for part in ("elusive", "cli"):
+        shutil.copytree(ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
+    subprocess.run([*pip, "--wheel-dir", folder, source], check=True)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_the_two_packages_and_what_they_ship(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        size = sum(info.file_size for info in archive.infolist())
+    assert {name.split("/")[0] for name in names} == {"elusive", "elusive_cli", "elusive-0.1.0.dist-info"}
+    for shipped in ("tiny_large/model.safetensors", "tiny_small/tokenizer.json", "biographies.jsonl"):
+        assert f"elusive/embedded/{shipped}" in names
+    assert "elusive/py.typed" in names
+    assert size < 10 * 2**20
+
+
+def test_every_module_of_the_checkout_is_in_the_wheel(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    modules = {str(f.relative_to(ROOT)) for f in (ROOT / "elusive").rglob("*.py")}
+    modules |= {"elusive_" + str(f.relative_to(ROOT)) for f in (ROOT / "cli").rglob("*.py")}
+    assert modules <= names
+
+
+def test_installed_it_runs_from_another_folder(wheel: Path, tmp_path: Path) -> None:
+    home = tmp_path / "venv"
+    venv.create(home, with_pip=False, symlinks=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    # The dependencies, which are large, are those of this environment.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    code = "import elusive, elusive_cli.app; print(elusive.__file__); elusive_cli.app.main()"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [home / "bin" / "python", "-c", code, "augment", "--limit", "2", "--quiet"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(str(site))
+    assert (tmp_path / "augmented" / "run.json").exists()
