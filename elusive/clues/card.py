@@ -3,11 +3,13 @@
 Only names that mean something to others go in: no local path of models or corpus.
 """
 
+import json
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from elusive.config import AugmentConfig
+from elusive.config import NEUTRAL_OPTIONS, AugmentConfig
 from elusive.data.dataset_folder import dataset_card
 
 _BODY = """\
@@ -53,13 +55,14 @@ copy unless they were protected; the originals are {kept}.
 """
 
 
-def augment_card(config: AugmentConfig, *, result: Mapping[str, Any], models: tuple[str, str]) -> str:
+def augment_card(config: AugmentConfig, *, result: Mapping[str, Any], models: tuple[str, str], corpus: str) -> str:
     """The README.md of an augmented corpus.
 
     Args:
         config: the run's options.
         result: the fields of `AugmentResult`.
         models: fingerprints of the large and the small model.
+        corpus: fingerprint of the texts.
     """
     name = Path(config.out).name
     kept = "among the rows" if config.originals else "not among the rows"
@@ -83,7 +86,15 @@ def augment_card(config: AugmentConfig, *, result: Mapping[str, Any], models: tu
         folder=name,
     )
     front_matter = {"tags": ["elusive", "data-augmentation", "continual-pretraining"], "pretty_name": name}
-    return dataset_card(front_matter, body, format=config.format)
+    return dataset_card(front_matter, body, format=config.format, identity=_identity(config, models, corpus))
+
+
+def _identity(config: AugmentConfig, models: tuple[str, str], corpus: str) -> str:
+    """Differs where any row does."""
+    named_by_content = {"corpus", "large", "small"}
+    options = config.model_dump(mode="json", exclude={*NEUTRAL_OPTIONS, *named_by_content})
+    state = json.dumps([options, models, corpus], sort_keys=True)
+    return f"elusive augment {blake2b(state.encode(), digest_size=8).hexdigest()}"
 
 
 def _public_name(name: str, fingerprint: str) -> str:

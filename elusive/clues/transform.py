@@ -109,12 +109,12 @@ class ClueDropout:
         Raises:
             InputError: a source id without clues.
         """
+        found = self._drops.get(str(source_id))
+        if found is None:  # in an epoch of originals too: a run should not learn it an epoch later
+            raise InputError(f"no clues of a text {source_id!r}; were these rows augmented in another run?")
         number = self.epoch if epoch is None else epoch
         if self._originals_every is not None and number % self._originals_every == 0:
             return text
-        found = self._drops.get(str(source_id))
-        if found is None:
-            raise InputError(f"no clues of a text {source_id!r}; were these rows augmented in another run?")
         [copy] = copies(
             text, found.units, found.probabilities, plan=self._plan, text_id=str(source_id), numbers=[number]
         )

@@ -5,156 +5,20 @@ any order, again after a kill, and are the same bytes.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elusive.clues.contrast import ContrastKind
-from elusive.clues.scoring import Scorer
-from elusive.clues.text_clues import (
-    DropPlan,
-    Guide,
-    TextClues,
-    TokenScores,
-    contrast_tokens,
-    copies,
-    find_clues,
-    unscored,
-)
-from elusive.clues.units import UnitKind, protection
+from elusive.clues.counts import PartCounts
+from elusive.clues.scored_corpus import ScoredCorpus, ScoredText
+from elusive.clues.text_clues import DropPlan, copies
 from elusive.data.atomic import write_json
 from elusive.data.dataset_folder import RowFormat, clues_schema, data_schema, part_name, write_rows
-from elusive.data.staging import Staged
-from elusive.data.texts import Text
-from elusive.tokenization import TokenizedText
 
 CHUNKS_PER_PART = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClueSettings:
-    """How a text's clues are found; see `text_clues`."""
-
-    guide: Guide = "contrast"
-    contrast: ContrastKind = "difference"
-    unit: UnitKind = "token"
-    protect: tuple[str, ...] = ()
-
-
-@dataclass(kw_only=True)
-class PartCounts:
-    """What was counted while a part was written; sums over parts are the run's.
-
-    Attributes:
-        texts, tokens, rows: of the sources, their tokens, and the rows written.
-        aligned: texts whose tokens differ between the two models.
-        droppable: units that could be dropped, over all texts.
-        planned: Σ over droppable units of their drop probability.
-        drawn: droppable units × copies.
-        dropped: units dropped, over all copies.
-        unchanged: copies equal to their original.
-        sink_large, sink_small: Σ over rows of the attention to the first token.
-        rows_large, rows_small: those rows.
-    """
-
-    texts: int = 0
-    tokens: int = 0
-    rows: int = 0
-    aligned: int = 0
-    droppable: int = 0
-    planned: float = 0.0
-    drawn: int = 0
-    dropped: int = 0
-    unchanged: int = 0
-    sink_large: float = 0.0
-    sink_small: float = 0.0
-    rows_large: int = 0
-    rows_small: int = 0
-
-    def __add__(self, other: "PartCounts") -> "PartCounts":
-        return PartCounts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
-
-    @property
-    def planned_rate(self) -> float:
-        """Mean drop probability over all droppable units."""
-        return self.planned / max(self.droppable, 1)
-
-    @property
-    def realised_rate(self) -> float:
-        """Share of the draws that dropped their unit."""
-        return self.dropped / max(self.drawn, 1)
-
-    @property
-    def sink_mass(self) -> dict[str, float | None]:
-        """Mean attention to the first token, per model; None where no model was run."""
-        return {
-            "large": self.sink_large / self.rows_large if self.rows_large else None,
-            "small": self.sink_small / self.rows_small if self.rows_small else None,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reader:
-    """Texts of a staged corpus with both models' scores; `large` and `small` are None for the guide `random`.
-
-    Attributes:
-        staged: the corpus.
-        tokens_of: the side whose tokens are dropped, that of the large model.
-        scored: the two models' sides.
-        settings: how clues are found.
-    """
-
-    staged: Staged
-    large: Scorer
-    small: Scorer | None
-    settings: ClueSettings
-
-    def texts(self, chunks: Sequence[int]) -> Iterator["ScoredText"]:
-        """The texts of some chunks, in order."""
-        protect = protection(self.settings.protect)
-        for index in chunks:
-            chunk = self.staged.read_chunk(index)
-            tokens = self.large.tokenize(chunk)
-            others = self.small.tokenize(chunk) if self.small else tokens
-            for text, own, other in zip(chunk, tokens, others, strict=True):
-                counts = PartCounts(texts=1, tokens=len(own))
-                scores = self._scores(text, own, other, counts)
-                clues = find_clues(
-                    text.text,
-                    own,
-                    scores,
-                    guide=self.settings.guide,
-                    unit=self.settings.unit,
-                    protect=protect,
-                )
-                yield ScoredText(text, own, scores, clues, counts)
-
-    def _scores(self, text: Text, own: TokenizedText, other: TokenizedText, counts: PartCounts) -> TokenScores:
-        if self.small is None:
-            return unscored(len(own))
-        large, small = self.large.store.get(text.text), self.small.store.get(text.text)
-        scores = contrast_tokens(
-            large.received, small.received, tokens=own, small_tokens=other, kind=self.settings.contrast
-        )
-        counts.aligned = int(scores.aligned)
-        counts.sink_large, counts.rows_large = large.sink, large.rows
-        counts.sink_small, counts.rows_small = small.sink, small.rows
-        return scores
-
-
-@dataclass(frozen=True, eq=False)
-class ScoredText:
-    """A text, its tokens, their scores, and the clues they give."""
-
-    text: Text
-    tokens: TokenizedText
-    scores: TokenScores
-    clues: TextClues
-    counts: PartCounts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +26,7 @@ class PartWriter:
     """Writes parts of one run.
 
     Attributes:
-        reader: where scored texts come from.
+        corpus: where scored texts come from.
         plan: how they are dropped from.
         folder: the output folder.
         format: of data and clues.
@@ -170,7 +34,7 @@ class PartWriter:
         originals: whether each text itself is a row too, as copy 0.
     """
 
-    reader: Reader
+    corpus: ScoredCorpus
     plan: DropPlan
     folder: Path
     format: RowFormat
@@ -180,7 +44,7 @@ class PartWriter:
     @property
     def n_parts(self) -> int:
         """How many parts the corpus makes."""
-        return -(-self.reader.staged.n_chunks // CHUNKS_PER_PART)
+        return -(-self.corpus.staged.n_chunks // CHUNKS_PER_PART)
 
     def counts_path(self, index: int) -> Path:
         """The file whose presence says that a part is written."""
@@ -197,10 +61,10 @@ class PartWriter:
         """Write a part: data, clues, then its counts, each complete or not at all."""
         import pyarrow as pa
 
-        staged = self.reader.staged
+        staged = self.corpus.staged
         chunks = range(index * CHUNKS_PER_PART, min((index + 1) * CHUNKS_PER_PART, staged.n_chunks))
         counts, rows, clues = PartCounts(), _Columns(), _Columns()
-        for scored in self.reader.texts(chunks):
+        for scored in self.corpus.texts(chunks):
             p = self.plan.probabilities(scored.clues)
             clues.add(_clue_columns(scored, p, ranked=not self.plan.uniform))
             counts += scored.counts + self._add_rows(rows, scored, p)

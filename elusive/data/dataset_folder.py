@@ -99,6 +99,7 @@ def dataset_card(
     *,
     format: RowFormat = "parquet",
     clues: bool = True,
+    identity: str = "",
 ) -> str:
     """The README.md of an output folder.
 
@@ -107,6 +108,8 @@ def dataset_card(
         body: the card's text, Markdown.
         format: the format of data and clues.
         clues: whether the folder holds clues.
+        identity: names what is in the files. `datasets` finds a folder in its cache by name and card alone, and
+            would go on giving the rows of an earlier folder of this name.
 
     Returns:
         the card. It declares files and column types: without the types, a reader of jsonl or csv would take
@@ -116,7 +119,8 @@ def dataset_card(
     if clues:
         subsets.append(("clues", f"clues/train-*.{format}", clues_schema()))
     configs = [_config(name, files, schema, format) for name, files, schema in subsets]
-    infos = [{"config_name": name, "features": _features(schema, format)} for name, _, schema in subsets]
+    described = {"description": identity} if identity else {}
+    infos = [{"config_name": name, **described, "features": _features(schema, format)} for name, _, schema in subsets]
     return with_front_matter({**front_matter, "configs": configs, "dataset_info": infos}, body)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from elusive.clues.scoring import Scorer
 from elusive.config import AugmentConfig
 from elusive.data.staging import Staged
-from elusive.jobs.augment import peak_bytes, read_and_stage, scorers
+from elusive.jobs.inputs import needs_scores, read_and_stage, scorers
+from elusive.jobs.record import peak_bytes
 from elusive.progress import Progress
 
 _SAMPLE_TEXTS = 16
@@ -62,11 +63,8 @@ def plan_augment(config: AugmentConfig, *, progress: Progress) -> AugmentPlan:
         staged = read_and_stage(config, folder / "corpus", rejected=folder / "rejected.jsonl", progress=progress)
         sample = staged.read_chunk(0)[:_SAMPLE_TEXTS]
         tokens_per_char = sum(len(t) for t in large.tokenize(sample)) / sum(len(t.text) for t in sample)
-        needed = () if config.guide == "random" and config.match_rate in (None, "random") else (
-            ("large", large),
-            ("small", small),
-        )  # fmt: skip
-        models = tuple(_model_plan(role, scorer, staged, tokens_per_char) for role, scorer in needed)
+        sides = (("large", large), ("small", small)) if needs_scores(config) else ()
+        models = tuple(_model_plan(role, scorer, staged, tokens_per_char) for role, scorer in sides)
     return AugmentPlan(
         texts=staged.n_texts,
         tokens=round(staged.n_chars * tokens_per_char),
