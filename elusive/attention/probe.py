@@ -88,6 +88,8 @@ class Probe:
                 finite.
         """
         device = self.model.get_input_embeddings().weight.device
+        if device.type == "meta":  # offloaded by accelerate, whose hooks move what they are given
+            device = torch.device("cpu")
         self._reduction = Reduction(
             counted=counted.to(device, torch.float32), heads=self._heads, renormalise=self._renormalise
         )
@@ -139,7 +141,7 @@ class Probe:
         if weights is None:
             raise ModelError(f"{self.name}: {type(module).__name__} returned no attention weights")
         reduction = self._reduction_for(layer)
-        self._keep(layer, hooks.sums_of(module, weights, reduction) if reduction else None)
+        self._keep(layer, hooks.sums_of(module, weights, _on(reduction, weights.device)) if reduction else None)
 
     def _next_layer(self, module: nn.Module) -> int:
         layer, own = self._n_calls, getattr(module, "layer_idx", None)

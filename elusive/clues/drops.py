@@ -22,7 +22,7 @@ def without(text: str, spans: Iterable[Span], *, mode: DropMode = "delete", mask
         return _replaced(text, spans, mask=None if mode == "blank" else mask)
     kept: list[str] = []
     last, position = "", 0
-    for start, end in _merged(spans):
+    for start, end in spans:  # a neighbour's cut goes on where this one ends
         if start > position:
             kept.append(text[position:start])
             last = text[start - 1]
@@ -39,17 +39,3 @@ def _replaced(text: str, spans: Iterable[Span], *, mask: str | None) -> str:
         parts += [text[position:start], " " * (end - start) if mask is None else mask]
         position = end
     return "".join([*parts, text[position:]])
-
-
-def _merged(spans: Iterable[Span]) -> Iterable[Span]:
-    """Neighbouring spans as one: the cut is where both are gone."""
-    pending: Span | None = None
-    for start, end in spans:
-        if pending and pending[1] == start:
-            pending = (pending[0], end)
-            continue
-        if pending:
-            yield pending
-        pending = (start, end)
-    if pending:
-        yield pending

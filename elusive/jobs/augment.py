@@ -181,14 +181,15 @@ class _Run:
             n_copies=config.copies,
             originals=config.originals,
         )
-        total = PartCounts()
         with self.progress.stage("write", total=corpus.staged.n_texts, unit="texts") as advance:
-            written = {i: counts for i in range(writer.n_parts) if (counts := writer.counted(i))}
-            todo = [i for i in range(writer.n_parts) if i not in written]
-            for counts in [*written.values(), *_write_parts(writer, todo, workers=config.workers)]:
-                total += counts
+            parts = {i: counts for i in range(writer.n_parts) if (counts := writer.counted(i))}
+            advance(sum(counts.texts for counts in parts.values()))
+            todo = [i for i in range(writer.n_parts) if i not in parts]
+            for index, counts in zip(todo, _write_parts(writer, todo, workers=config.workers), strict=True):
+                parts[index] = counts
                 advance(counts.texts)
-        return total
+        # In the order of the corpus: sums of floats, too, are then the same after a kill.
+        return sum((parts[i] for i in range(writer.n_parts)), PartCounts())
 
     def _finish(self, corpus: ScoredCorpus, plan: DropPlan, counts: PartCounts) -> AugmentResult:
         staged = corpus.staged

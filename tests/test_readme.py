@@ -1,0 +1,82 @@
+"""The README's commands run, and print what it shows."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands() -> list[str]:
+    """Every line that the README shows behind a prompt."""
+    return [line[2:].split("   #")[0] for block in fenced("console") for line in block.splitlines() if line[:2] == "$ "]
+
+
+def fenced(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def run(command: str, **options: object) -> subprocess.CompletedProcess:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        command, shell=True, text=True, capture_output=True, env=os.environ | {"PATH": path}, check=False, **options
+    )
+
+
+def test_the_two_commands_of_the_readme_are_make_demo_and_make_test() -> None:
+    assert commands()[:2] == ["make demo", "make test"]
+
+
+def test_make_test_is_what_ci_runs() -> None:
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+    assert "pytest" in run("make -n test", cwd=ROOT).stdout
+
+
+@pytest.fixture(scope="module")
+def demo() -> str:
+    """What `make demo` prints, its times and memory left out."""
+    done = run("make --silent demo", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_make_demo_prints_what_the_readme_shows(demo: str) -> None:
+    [shown] = re.findall(r"<!-- output: demo -->\n```text\n(.*?)```", README, flags=re.DOTALL)
+    assert without_measures(demo) == without_measures(shown)
+
+
+def without_measures(table: str) -> list[str]:
+    return [line.rstrip() for line in table.splitlines() if not line.startswith(("seconds", "peak memory"))]
+
+
+def test_the_python_examples_run(demo: str, tmp_path: Path) -> None:
+    (tmp_path / "elusive").symlink_to(ROOT / "elusive")  # one example names the tiny model by its place in the checkout
+    shutil.copytree(ROOT / "demo", tmp_path / "demo", ignore=shutil.ignore_patterns("scores"))
+    load, train, received = fenced("python")
+    script = tmp_path / "examples.py"
+    setup = """
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainingArguments
+tokenizer = AutoTokenizer.from_pretrained("elusive/embedded/tiny_small")
+model = AutoModelForCausalLM.from_pretrained("elusive/embedded/tiny_small")
+arguments = TrainingArguments("t", remove_unused_columns=False, max_steps=2, report_to=[], use_cpu=True)
+"""
+    checks = """
+assert len(copies) == 11 * 60 and len(clues) > 5000
+trainer.train()
+"""
+    script.write_text("\n".join([load, setup, train, checks, received, "assert received.isfinite().sum() > 5"]))
+    done = run(f"{sys.executable} {script}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_option_that_the_readme_names_exists() -> None:
+    known = run("elusive augment --help", cwd=ROOT).stdout
+    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
+    assert flags, "the README names options"
+    assert flags <= set(re.findall(r"--[a-z][a-z-]+", known))
