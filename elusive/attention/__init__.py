@@ -1,8 +1,10 @@
 """The spring: how attention leaves a model. Nothing else in the package knows.
 
     probe.py      watches a live model; a forward pass yields sums of received attention; restores everything
+    selection.py  which layers and heads
     interface.py  models of transformers' attention interface, and their masks
     hooks.py      the older classes that compute attention themselves (Falcon, GPT-J, GPT-Neo, Bloom, MPT)
+    layers.py     one layer's attention, by the exact or the fast path
     reduce.py     from attention weights to column sums, exactly or from the log-sum-exp on CPU
     received.py   the score of record: received attention per token
     windows.py    texts longer than a model's context, and batches of texts

@@ -13,19 +13,15 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from elusive.attention import hooks, interface
 from elusive.attention.interface import RowMask
-from elusive.attention.reduce import ExactRows, LayerSums, Reduction, flash_attention_cpu, flash_column_sums
+from elusive.attention.layers import LayerCall, differs_from_eager, exact_layer, fast_layer, why_not_fast
+from elusive.attention.reduce import LayerSums, Reduction
+from elusive.attention.selection import n_layers, resolve_selection
 from elusive.errors import ModelError, OptionError
 from elusive.types import Float, Impl, Int, Tensor
-
-_CHUNK_ELEMENTS = {"cpu": 2**22, "cuda": 2**26}
-"""Attention weights held at once on the exact path, per kind of device."""
-_PROOF_ROWS = 32
-_BEYOND_PLAIN = ("softcap", "s_aux", "position_bias")
-"""Keywords with which families announce attention that is more than a softmax of scaled products."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class Probe:
         self.model = model
         self.layers = layers
         self._heads, self._impl, self._renormalise = heads, impl, renormalise
-        self._proven: dict[int, str] = {}
+        self._proven: dict[int, bool] = {}
         self._reduction: Reduction | None = None
         self._seen: list[LayerSums] = []
         self._n_calls = 0
@@ -102,7 +98,7 @@ class Probe:
             self._reduction = None
         if len(self._seen) < len(self.layers):
             raise ModelError(
-                f"{self.name}: only {self._n_calls} of its {_n_layers(self.model.config)} layers show their attention "
+                f"{self.name}: only {self._n_calls} of its {n_layers(self.model.config)} layers show their attention "
                 "(a hybrid or unknown architecture); elusive cannot see into it"
             )
         sums, followers, first = (
@@ -126,12 +122,12 @@ class Probe:
         layer = self._next_layer(module)
         if layer == 0:
             mask.check_causal(model=self.name)
-        options["dropout"] = 0.0
-        why_not = self._why_not_fast(layer, module, query, key, value, mask, options)
+        call = LayerCall(module, query, key, value, mask, {**options, "dropout": 0.0})
+        why_not = self._why_not_fast(layer, call)
         if why_not and self._impl == "fast":
             raise ModelError(f"--impl fast: {self.name}, layer {layer}: {why_not}; use --impl auto or exact")
-        run = _exact_layer if why_not else _fast_layer
-        out, sums = run(module, query, key, value, mask, options, self._reduction_for(layer))
+        run = exact_layer if why_not else fast_layer
+        out, sums = run(call, self._reduction_for(layer))
         self._keep(layer, sums)
         return out
 
@@ -141,7 +137,7 @@ class Probe:
         if weights is None:
             raise ModelError(f"{self.name}: {type(module).__name__} returned no attention weights")
         reduction = self._reduction_for(layer)
-        self._keep(layer, hooks.sums_of(module, weights, _on(reduction, weights.device)) if reduction else None)
+        self._keep(layer, hooks.sums_of(module, weights, reduction.on(weights.device)) if reduction else None)
 
     def _next_layer(self, module: nn.Module) -> int:
         layer, own = self._n_calls, getattr(module, "layer_idx", None)
@@ -165,32 +161,17 @@ class Probe:
         if layer == self.layers[-1] and not getattr(self.model, "hf_device_map", None):
             raise _LastLayerSeenError
 
-    def _why_not_fast(
-        self,
-        layer: int,
-        module: nn.Module,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        mask: RowMask,
-        options: Any,
-    ) -> str:
+    def _why_not_fast(self, layer: int, call: LayerCall) -> str:
         """The reason this layer takes the exact path; empty where it takes the fast one."""
         if self._impl == "exact":
             return "the exact path was asked for"
-        if query.device.type != "cpu":
-            return f"the fast path runs on the CPU, the model on {query.device.type}"
         if self._renormalise:
             return "renormalised rows need the exact path"
-        if any(options.get(keyword) is not None for keyword in _BEYOND_PLAIN):
-            return "its attention is more than a softmax of scaled products (soft-capping, sinks or a bias)"
-        if value.shape[-1] != key.shape[-1]:
-            return "its values are not as wide as its keys"
-        if not mask.is_plain_causal():
-            return "its mask hides some earlier tokens (a sliding or chunked window)"
+        if why_not := why_not_fast(call):
+            return why_not
         if layer not in self._proven:
-            self._proven[layer] = _difference_from_eager(module, query, key, value, mask, options)
-        return self._proven[layer]
+            self._proven[layer] = not differs_from_eager(call)
+        return "" if self._proven[layer] else "its own attention differs from plain causal softmax attention"
 
 
 @contextmanager
@@ -254,75 +235,6 @@ def _check_visible(model: PreTrainedModel) -> list[nn.Module]:
     return layers
 
 
-def _fast_layer(
-    _module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    _mask: RowMask,
-    options: dict[str, Any],
-    reduction: Reduction | None,
-) -> tuple[Tensor, LayerSums | None]:
-    scaling = options.get("scaling")
-    out, lse = flash_attention_cpu(query, key, value, scaling=scaling)
-    sums = flash_column_sums(query, key, lse, scaling=scaling, reduction=reduction) if reduction else None
-    return out.transpose(1, 2).contiguous(), sums
-
-
-def _exact_layer(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: RowMask,
-    options: dict[str, Any],
-    reduction: Reduction | None,
-) -> tuple[Tensor, LayerSums | None]:
-    batch, n_heads, n_tokens = query.shape[:3]
-    budget = _CHUNK_ELEMENTS.get(query.device.type, _CHUNK_ELEMENTS["cuda"])
-    n_rows = max(1, budget // (batch * n_heads * n_tokens))
-    eager = interface.eager_attention(module)
-    rows = ExactRows(_on(reduction, query.device), n_heads) if reduction else None
-    # In fp32 whatever the model's dtype: a softmax rounded to bfloat16 has eight bits of each weight left.
-    q, k, v = query.float(), key.float(), value.float()
-    outs = []
-    for start in range(0, n_tokens, n_rows):
-        stop = min(start + n_rows, n_tokens)
-        visible = mask.visible(start, stop, device=query.device)
-        out, weights = eager(module, q[:, :, start:stop], k[:, :, :stop], v[:, :, :stop], _bias(visible), **options)
-        outs.append(out)
-        if rows:
-            rows.add(weights, visible, first_row=start)
-    return torch.cat(outs, dim=1).to(query.dtype), rows.finish() if rows else None
-
-
-def _difference_from_eager(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: RowMask, options: dict[str, Any]
-) -> str:
-    """Run a layer's first rows both ways; what the model's own attention does beyond softmax shows up here."""
-    n_rows = min(_PROOF_ROWS, query.shape[2])
-    q, k, v = (x[:1, :, :n_rows].float() for x in (query, key, value))
-    visible = mask.visible(0, n_rows, device=query.device)
-    expected, weights = interface.eager_attention(module)(module, q, k, v, _bias(visible), **options)
-    out, lse = flash_attention_cpu(q, k, v, scaling=options.get("scaling"))
-    repeated = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)
-    scores = q @ repeated.transpose(-1, -2) * (options.get("scaling") or q.shape[-1] ** -0.5)
-    flash_weights = (scores - lse[..., None]).exp().tril()
-    scale = expected.abs().max().clamp_min(1e-6)
-    same = torch.allclose(flash_weights, weights.float(), atol=1e-5) and bool(
-        (out.transpose(1, 2) - expected).abs().max() <= 1e-4 * scale
-    )
-    return "" if same else "its own attention differs from plain causal softmax attention"
-
-
-def _bias(visible: Tensor) -> Tensor:
-    return torch.zeros_like(visible, dtype=torch.float32).masked_fill_(~visible, torch.finfo(torch.float32).min)
-
-
-def _on(reduction: Reduction, device: torch.device) -> Reduction:
-    return Reduction(counted=reduction.counted.to(device), heads=reduction.heads, renormalise=reduction.renormalise)
-
-
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
     training = [part for part in model.modules() if part.training]
@@ -350,44 +262,6 @@ def _body(model: PreTrainedModel) -> Callable[..., Any]:
     return body if isinstance(body, nn.Module) else model
 
 
-def resolve_selection(
-    config: PreTrainedConfig, *, layers: Sequence[int] | None, heads: Sequence[int] | None
-) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
-    """Layers and heads of a model, in order and counted from 0; needs its config alone.
-
-    Raises:
-        OptionError: layers or heads that the model does not have.
-    """
-    return (
-        _resolve(layers, _n_layers(config), "layers"),
-        None if heads is None else _resolve(heads, _n_heads(config), "heads"),
-    )
-
-
-def _n_layers(config: PreTrainedConfig) -> int:
-    return _decoder_count(config, "decoder_layers", "num_hidden_layers")
-
-
-def _n_heads(config: PreTrainedConfig) -> int:
-    return _decoder_count(config, "decoder_attention_heads", "num_attention_heads")
-
-
-def _decoder_count(config: PreTrainedConfig, of_decoder: str, plain: str) -> int:
-    # BART's relatives count a decoder's parts apart; under the plain names stand their encoder's.
-    text = config.get_text_config()
-    count = getattr(text, of_decoder, None)
-    return int(getattr(text, plain) if count is None else count)
-
-
 def _name(model: PreTrainedModel) -> str:
     path = model.config.name_or_path
     return f"{type(model).__name__} ({path})" if path else type(model).__name__
-
-
-def _resolve(chosen: Sequence[int] | None, n: int, what: str) -> tuple[int, ...]:
-    if chosen is None:
-        return tuple(range(n))
-    resolved = sorted({c + n if c < 0 else c for c in chosen})
-    if not resolved or resolved[0] < 0 or resolved[-1] >= n:
-        raise OptionError(f"{what} {list(chosen)} are not all among the model's {what} 0 to {n - 1}")
-    return tuple(resolved)

@@ -8,7 +8,7 @@ returns beside its output: a weight is then exp(q·k − lse), and no softmax is
 All sums are in fp32.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -31,6 +31,10 @@ class Reduction:
     counted: Float[Tensor, "batch query"]
     heads: tuple[int, ...] | None = None
     renormalise: bool = False
+
+    def on(self, device: torch.device) -> "Reduction":
+        """The same on another device: a model may be spread over several."""
+        return replace(self, counted=self.counted.to(device))
 
     def n_chosen(self, n_heads: int) -> int:
         """How many of the layer's `n_heads` are averaged over."""
@@ -108,7 +112,7 @@ def flash_attention_cpu(
     key: Float[Tensor, "batch kvhead token width"],
     value: Float[Tensor, "batch kvhead token width"],
     *,
-    scaling: float | None,
+    scaling: float,
 ) -> tuple[Float[Tensor, "batch head token width"], Float[Tensor, "batch head token"]]:
     """Causal attention by torch's CPU flash kernel: its output, and the log-sum-exp of each row in fp32."""
     kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
@@ -121,7 +125,7 @@ def flash_column_sums(
     key: Float[Tensor, "batch kvhead token width"],
     lse: Float[Tensor, "batch head token"],
     *,
-    scaling: float | None,
+    scaling: float,
     reduction: Reduction,
 ) -> LayerSums:
     """Column sums of plain causal softmax attention from the log-sum-exp of its rows.
@@ -130,7 +134,6 @@ def flash_column_sums(
     positions that must be masked; everything left of it is visible.
     """
     n_heads, n_tokens, width = query.shape[1:]
-    scale = width**-0.5 if scaling is None else scaling
     q, k, lse = _chosen_heads(query, key, lse, heads=reduction.heads)
     batch, kv_heads, group = q.shape[:3]
     k = k.float().flatten(0, 1)
@@ -144,7 +147,7 @@ def flash_column_sums(
         counted = reduction.counted[:, start:stop]
         if not counted.any():
             continue
-        q_rows = (q[..., start:stop, :].float() * scale).reshape(batch * kv_heads, group * rows, width)
+        q_rows = (q[..., start:stop, :].float() * scaling).reshape(batch * kv_heads, group * rows, width)
         p = scores[: q_rows.shape[0] * q_rows.shape[1] * stop].view(*q_rows.shape[:2], stop)
         torch.bmm(q_rows, k[:, :stop].transpose(-1, -2), out=p)
         p.sub_(lse[..., start:stop].reshape(batch * kv_heads, group * rows, 1)).exp_()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from elusive.attention.probe import resolve_selection
+from elusive.attention.selection import resolve_selection
 from elusive.clues.scoring import Scorer, ScoringOptions
 from elusive.config import AugmentConfig
 from elusive.data.corpus import read_corpus

@@ -6,7 +6,7 @@ import pytest
 from comparison import Loaded, load
 from families import FAMILIES, save
 
-from elusive.attention import hooks, probe
+from elusive.attention import hooks, layers
 
 
 @pytest.fixture(scope="session")
@@ -32,5 +32,5 @@ def loaded(request, load_family) -> Loaded:
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch) -> None:
     """Chunks of a few dozen rows, so that texts of a few hundred tokens cross many."""
-    monkeypatch.setitem(probe._CHUNK_ELEMENTS, "cpu", 37 * 4 * 240)
+    monkeypatch.setitem(layers._CHUNK_ELEMENTS, "cpu", 37 * 4 * 240)
     monkeypatch.setattr(hooks, "_ROWS", 37)

@@ -8,7 +8,7 @@ from comparison import TOLERANCE, VISIBLE, Loaded, difference, padded
 from families import BOS, EOS, PAD, text
 from torch import Tensor
 
-from elusive.attention import hooks, probe, received, windows
+from elusive.attention import hooks, layers, received, windows
 from elusive.attention.oracle import received_in_windows_by_definition
 from elusive.attention.probe import Probe, watch
 from elusive.attention.received import received_attention
@@ -42,7 +42,7 @@ class SlowRows(ExactRows):
 def mutate_rows(*flags: str):
     def mutate(monkeypatch) -> None:
         mutant = type("Mutant", (SlowRows,), dict.fromkeys(flags, True))
-        monkeypatch.setattr(probe, "ExactRows", mutant)
+        monkeypatch.setattr(layers, "ExactRows", mutant)
         monkeypatch.setattr(hooks, "ExactRows", mutant)
 
     return mutate

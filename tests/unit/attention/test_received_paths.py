@@ -6,7 +6,7 @@ from comparison import TOLERANCE, Loaded, difference, padded
 from families import BOS, FAMILIES, FAST, NOT_FAST, PAD, WINDOW, text
 from transformers import AutoModelForCausalLM
 
-from elusive.attention import probe
+from elusive.attention import layers, probe
 from elusive.attention.received import received_attention
 from elusive.errors import ModelError
 
@@ -18,13 +18,13 @@ WINDOWED = [name for name in NOT_FAST if "hides" in FAMILIES[name].not_fast]
 def exact_layers(monkeypatch) -> list[object]:
     """The modules whose layers took the exact path."""
     taken: list[object] = []
-    exact = probe._exact_layer
+    exact = probe.exact_layer
 
-    def spy(module, *args):
-        taken.append(module)
-        return exact(module, *args)
+    def spy(call, reduction):
+        taken.append(call.module)
+        return exact(call, reduction)
 
-    monkeypatch.setattr(probe, "_exact_layer", spy)
+    monkeypatch.setattr(probe, "exact_layer", spy)
     return taken
 
 
@@ -101,5 +101,5 @@ def test_chunks_of_any_size_give_the_same(loaded: Loaded, monkeypatch):
     ids = torch.tensor([[BOS, *LONG[1:130]]])
     whole = received_attention(loaded.model, ids, impl="exact")
     for elements in (1, 4 * 130 * 7, 2**22):
-        monkeypatch.setitem(probe._CHUNK_ELEMENTS, "cpu", elements)
+        monkeypatch.setitem(layers._CHUNK_ELEMENTS, "cpu", elements)
         assert difference(received_attention(loaded.model, ids, impl="exact"), whole) <= TOLERANCE

@@ -74,7 +74,7 @@ def test_renormalised_rows_that_give_everything_to_the_first_token_stay_finite()
     group=st.integers(1, 3),
     n_tokens=st.integers(1, 30),
     rows=st.integers(1, 11),
-    scaling=st.sampled_from([None, 0.5, 2.0]),
+    scaling=st.sampled_from([0.1, 0.5, 2.0]),
     seed=st.integers(0, 99),
 )
 @settings(max_examples=60, deadline=None)
@@ -85,7 +85,7 @@ def test_sums_from_the_log_sum_exp_equal_sums_of_the_weights(batch, kv_heads, gr
     counted = (torch.rand(batch, n_tokens, generator=generator) > 0.3).float()
     heads = (0,) if seed % 2 else None
     visible = torch.ones(1, 1, n_tokens, n_tokens, dtype=torch.bool).tril()
-    scores = query @ key.repeat_interleave(group, 1).transpose(-1, -2) * (scaling or 8**-0.5)
+    scores = query @ key.repeat_interleave(group, 1).transpose(-1, -2) * scaling
     weights = scores.masked_fill(~visible, -torch.inf).softmax(-1)
     reduction = Reduction(counted=counted, heads=heads)
     exact = ExactRows(reduction, kv_heads * group)
