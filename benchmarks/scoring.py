@@ -35,7 +35,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from elusive.attention.probe import watch
 from elusive.attention.received import mean_received
-from elusive.types import Impl
+from elusive.choices import Impl
 
 VOCABULARY, LAYERS, HEADS, WIDTH = 32_000, 12, 12, 768
 LENGTHS = (128, 512, 2048, 8192)

@@ -5,13 +5,14 @@ model's weights without reading all of them, so that scores can be kept and foun
 """
 
 import importlib.util
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elusive.embedded import is_embedded, path_of
-from elusive.errors import ElusiveError, MissingExtraError, ModelError
+from elusive.errors import ElusiveError, MissingExtraError, ModelError, OptionError
 
 if TYPE_CHECKING:
     import torch
@@ -75,6 +76,7 @@ def load_tokenizer(source: ModelSource) -> "PreTrainedTokenizerFast":
     Raises:
         ModelError: none there, or one without offsets (a "slow" tokenizer).
     """
+    from tokenizers.processors import Sequence
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     try:
@@ -86,6 +88,9 @@ def load_tokenizer(source: ModelSource) -> "PreTrainedTokenizerFast":
             f"{source.name}: its tokenizer ({type(tokenizer).__name__}) gives no character offsets; elusive needs a "
             "fast tokenizer (a tokenizer.json beside the model)"
         )
+    # It adds special tokens, which are not asked for, and may trim white space off the offsets: of a token that is
+    # white space nothing would be left to drop.
+    tokenizer.backend_tokenizer.post_processor = Sequence([])
     return tokenizer
 
 
@@ -103,23 +108,50 @@ def load_model(source: ModelSource) -> "PreTrainedModel":
     config = load_config(source)
     if getattr(config, "is_encoder_decoder", False):
         raise ModelError(f"{source.name} is an encoder-decoder model; expected a decoder-only causal LM")
+    device = resolve_device(source.device)
     options: dict[str, Any] = {"dtype": _torch_dtype(source.dtype), **source._common, **_placement(source)}
     try:
-        model = AutoModelForCausalLM.from_pretrained(source.path, use_safetensors=True, **options)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            source.path, use_safetensors=True, output_loading_info=True, **options
+        )
+        _check_complete(source, model, report["missing_keys"])
         if "device_map" not in options:
-            model = model.to(resolve_device(source.device))
+            model = model.to(device)
     except (SafetensorError, torch.OutOfMemoryError, OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise _explain(source, error, "weights") from error
     return model.eval()
 
 
+def _check_complete(source: ModelSource, model: "PreTrainedModel", missing: Iterable[str]) -> None:
+    """Transformers fills in missing weights at random. A missing head alone does no harm: it is never run."""
+    prefix = f"{model.base_model_prefix}."
+    lost = sorted(name for name in missing if name.startswith(prefix) or not model.base_model_prefix)
+    if lost:
+        raise ModelError(
+            f"{source.name}: its weights lack {lost[0]}" + (f" and {len(lost) - 1} more" if len(lost) > 1 else "")
+        )
+
+
 def resolve_device(name: str) -> str:
-    """`auto` is the first GPU where there is one."""
+    """`auto` is the first GPU where there is one.
+
+    Raises:
+        OptionError: no device of this name here.
+    """
     import torch
 
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+        usable = torch.device(name).type != "meta"
+    except (RuntimeError, AssertionError):
+        usable = False
+    if not usable:
+        n_gpus = torch.cuda.device_count()
+        there = ", ".join(["cpu", *(f"cuda:{i}" for i in range(n_gpus))])
+        raise OptionError(f"device {name!r} cannot be used here; there are: {there}")
+    return name
 
 
 def context_len(config: "PreTrainedConfig") -> int:
@@ -145,7 +177,7 @@ def fingerprint(source: ModelSource) -> str:
             raise ModelError(f"{source.name}: the Hub gave no commit for it; name a --revision")
         return f"hub:{source.name}@{commit}"
     digest = blake2b(digest_size=16)
-    for file in [*sorted(folder.glob("*.safetensors*")), folder / "config.json"]:
+    for file in [*sorted(folder.glob("*.safetensors*")), *sorted(folder.glob("*.py")), folder / "config.json"]:
         digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
         digest.update(_sample(file))
     return f"files:{digest.hexdigest()}"
@@ -176,16 +208,22 @@ def _placement(source: ModelSource) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if source.quantize:
         _need("bitsandbytes", extra="quant", purpose=f"--quantize {source.quantize}")
+        import torch
         from transformers import BitsAndBytesConfig
 
         nf4 = source.quantize == "nf4"
         options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=nf4, load_in_8bit=not nf4, bnb_4bit_quant_type="nf4"
+            load_in_4bit=nf4,
+            load_in_8bit=not nf4,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=torch.bfloat16,  # the default, float32, is slow on every GPU
         )
         # Weights are quantised as they are placed; they cannot be moved afterwards.
         options["device_map"] = source.device_map or {"": resolve_device(source.device)}
     elif source.device_map:
         _need("accelerate", extra="multi", purpose="--device-map")
+        if source.device_map not in ("auto", "balanced", "balanced_low_0", "sequential"):
+            resolve_device(source.device_map)
         options["device_map"] = source.device_map
     return options
 
@@ -234,8 +272,9 @@ def dtype_name(source: ModelSource) -> str:
     """The dtype that a model's weights are loaded in, and their quantisation: its scores depend on both."""
     dtype = source.dtype
     if dtype == "auto":
+        # A config that names none leaves it to the weight files, which the fingerprint covers.
         stored = load_config(source).get_text_config().dtype
-        dtype = str(stored or "float32").removeprefix("torch.")
+        dtype = str(stored or dtype).removeprefix("torch.")
     return f"{dtype}+{source.quantize}" if source.quantize else dtype
 
 

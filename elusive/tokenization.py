@@ -8,6 +8,7 @@ removes nothing would pass unnoticed.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ class TextTokenizer:
         self._name = name
         self.first_id = self._first_id()
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Names what the tokenizer does to a text, whatever its chat template, padding or truncation say."""
         state = json.loads(self._tokenizer.backend_tokenizer.to_str())
@@ -104,7 +105,7 @@ class TextTokenizer:
             )
         if len(spans) and (starts.min() < 0 or ends.max() > len(text)):
             raise ModelError(f"the tokenizer of {self._name} gives offsets outside text {text_id!r}")
-        return TokenizedText(np.asarray(ids, dtype=np.int64), starts, ends)
+        return TokenizedText(np.asarray(ids, dtype=np.int64), starts, _with_stray_characters(starts, ends, text))
 
     def _first_id(self) -> int:
         """BOS, else EOS, else a newline: decoders put much of their attention on the first token, whatever it is."""
@@ -115,3 +116,21 @@ class TextTokenizer:
         if not newline:
             raise ModelError(f"the tokenizer of {self._name} has neither BOS, EOS nor a newline to put before a text")
         return int(newline[-1])
+
+
+def _with_stray_characters(starts: NDArray[np.int32], ends: NDArray[np.int32], text: str) -> NDArray[np.int32]:
+    """The ends of tokens, moved over what follows and belongs to no token, white space aside.
+
+    A normaliser that composes characters (NFC) gives a token the base alone, and its accent to nobody; what drops
+    the letter must drop the accent.
+    """
+    covered = np.zeros(len(text) + 1, dtype=np.int64)
+    np.add.at(covered, starts, 1)
+    np.add.at(covered, ends, -1)
+    stray = [i for i in np.flatnonzero(np.cumsum(covered[:-1]) == 0).tolist() if not text[i].isspace()]
+    if not stray:
+        return ends
+    moved = ends.copy()
+    for i in stray:  # in order, so that a run of them moves an end on step by step
+        moved[moved == i] = i + 1
+    return moved

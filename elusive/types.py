@@ -1,4 +1,4 @@
-"""The words shared by every room: tensor axes, and the options that more than one room understands.
+"""Tensor types, and the names of their axes.
 
 Axes, used in every shape annotation (jaxtyping; checked at run time in the tests only):
 
@@ -7,13 +7,7 @@ Axes, used in every shape annotation (jaxtyping; checked at run time in the test
     query   positions of a text (as rows)        key     positions of a text (as columns)
 """
 
-from typing import Literal, TypeAlias
-
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["Bool", "Float", "Impl", "Int", "Tensor"]
-
-Impl: TypeAlias = Literal["auto", "exact", "fast"]
-"""How attention is reduced: `exact` runs the model's own eager attention on chunks of rows; `fast` the
-log-sum-exp path on CPU; `auto` takes `fast` wherever it has been shown equal on that very layer."""
+__all__ = ["Bool", "Float", "Int", "Tensor"]

@@ -51,7 +51,7 @@ def augment(
         if dry_run:
             from elusive.jobs.plan import plan_augment
 
-            plan = asdict(plan_augment(options, progress=progress))
+            plan = asdict(plan_augment(options, overwrite=overwrite, progress=progress))
             show(plan, as_json=as_json, table=lambda: _plan_rows(plan))
             return
         from elusive.jobs.augment import run
@@ -87,7 +87,7 @@ def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         ("copies equal to their original", f"{result['unchanged']:,}"),
         ("seconds", seconds),
-        ("peak memory", f"{result['peak_bytes'] / 2**30:.2f} GiB"),
+        ("peak memory", _gib(result["peak_bytes"])),
         ("written to", result["out"]),
     ]
     example = result["example"]
@@ -97,6 +97,10 @@ def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     if result["aligned"]:
         rows.insert(2, ("aligned texts", f"{result['aligned']:,}  (the two tokenizers differ; scores were projected)"))
     return rows
+
+
+def _gib(n_bytes: int) -> str:
+    return f"{n_bytes / 2**30:.2f} GiB"
 
 
 def _shortened(text: str) -> str:
@@ -113,7 +117,7 @@ def _plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     for side in plan["models"]:
         todo = side["texts_to_score"]
-        memory = f"{side['bytes'] / 2**30:.2f} GiB of weights"
+        memory = f"{_gib(side['weight_bytes'])} of weights, {_gib(side['peak_bytes'])} with a sample"
         cost = f"{todo:,} texts in about {side['passes']:,} passes, {_duration(side['seconds'])}, {memory}"
         rows.append(
             (

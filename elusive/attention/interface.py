@@ -49,16 +49,18 @@ class RowMask:
     n_tokens: int
     _plain: list[bool] = field(default_factory=list)
 
-    def visible(self, first_row: int, last_row: int, *, device: torch.device) -> Bool[Tensor, "batchorone 1 query key"]:
-        """What rows `first_row … last_row - 1` see of the columns `0 … last_row - 1`."""
+    def visible(self, first_row: int, last_row: int, *, n_keys: int | None = None) -> Bool[Tensor, "one 1 query key"]:
+        """What rows `first_row … last_row - 1` see of the columns `0 … n_keys - 1` (`last_row` of them by default).
+
+        On the device on which the model built its masks: a rule may hold tensors of its own there.
+        """
         mask: Tensor | None = sdpa_mask(
             **self.rule,
             q_length=last_row - first_row,
             q_offset=first_row,
-            kv_length=last_row,
+            kv_length=last_row if n_keys is None else n_keys,
             kv_offset=0,
             allow_is_causal_skip=False,
-            device=device,
         )
         assert mask is not None
         return mask
@@ -69,27 +71,16 @@ class RowMask:
         Raises:
             ModelError: the model is bidirectional.
         """
-        if self.n_tokens > 1:
-            ahead = sdpa_mask(
-                **self.rule,
-                q_length=1,
-                q_offset=0,
-                kv_length=2,
-                kv_offset=0,
-                allow_is_causal_skip=False,
-                device="cpu",
+        if self.n_tokens > 1 and bool(self.visible(0, 1, n_keys=2)[..., 1].any()):
+            raise ModelError(
+                f"{model} attends in both directions; received attention needs a causal (decoder-only) model"
             )
-            if ahead is not None and bool(ahead[..., 1].any()):
-                raise ModelError(
-                    f"{model} attends in both directions; received attention needs a causal (decoder-only) model"
-                )
 
     def is_plain_causal(self, *, row_chunk: int = 512) -> bool:
         """Whether every row sees itself and everything before it, as no window is short enough to matter here."""
         if not self._plain:
             chunks = ((a, min(a + row_chunk, self.n_tokens)) for a in range(0, self.n_tokens, row_chunk))
-            cpu = torch.device("cpu")
-            self._plain.append(all(_is_lower_triangle(self.visible(a, b, device=cpu), first_row=a) for a, b in chunks))
+            self._plain.append(all(_is_lower_triangle(self.visible(a, b), first_row=a) for a, b in chunks))
         return self._plain[0]
 
 
@@ -98,13 +89,19 @@ def _is_lower_triangle(visible: Tensor, *, first_row: int) -> bool:
 
 
 def _row_mask(
-    *, mask_function: Callable[..., Any], q_length: int, attention_mask: Tensor | None = None, **options: Any
+    *,
+    mask_function: Callable[..., Any],
+    q_length: int,
+    attention_mask: Tensor | None = None,
+    use_vmap: bool = False,
+    device: torch.device | str = "cpu",
+    **_options: Any,
 ) -> RowMask:
     """The mask function that transformers calls when a model builds its masks."""
     # Texts are padded on the right (see probe.py), where causality alone hides padding from real rows. The probe
     # passes no padding mask; some families (BART) then make one of ones.
     assert attention_mask is None or bool(attention_mask.all())
-    rule = {"mask_function": mask_function, "batch_size": 1, "use_vmap": options.get("use_vmap", False)}
+    rule = {"mask_function": mask_function, "batch_size": 1, "use_vmap": use_vmap, "device": device}
     return RowMask(rule, q_length)
 
 

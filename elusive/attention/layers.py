@@ -68,7 +68,7 @@ def exact_layer(call: LayerCall, reduction: Reduction | None) -> tuple[Tensor, L
     outs = []
     for start in range(0, n_tokens, n_rows):
         stop = min(start + n_rows, n_tokens)
-        visible = call.mask.visible(start, stop, device=device)
+        visible = call.mask.visible(start, stop).to(device)
         chunk = q[:, :, start:stop], k[:, :, :stop], v[:, :, :stop]
         out, weights = eager(call.module, *chunk, _bias(visible), **call.options)
         outs.append(out)
@@ -94,7 +94,7 @@ def differs_from_eager(call: LayerCall) -> bool:
     """Run a layer's first rows both ways: what its own attention does beyond softmax shows up here."""
     n_rows = min(_PROOF_ROWS, call.query.shape[2])
     q, k, v = (x[:1, :, :n_rows].float() for x in (call.query, call.key, call.value))
-    visible = call.mask.visible(0, n_rows, device=call.query.device)
+    visible = call.mask.visible(0, n_rows)
     expected, weights = eager_attention(call.module)(call.module, q, k, v, _bias(visible), **call.options)
     out, lse = flash_attention_cpu(q, k, v, scaling=call.scaling)
     scores = q @ k.repeat_interleave(q.shape[1] // k.shape[1], dim=1).transpose(-1, -2) * call.scaling

@@ -20,8 +20,9 @@ from elusive.attention.interface import RowMask
 from elusive.attention.layers import LayerCall, differs_from_eager, exact_layer, fast_layer, why_not_fast
 from elusive.attention.reduce import LayerSums, Reduction
 from elusive.attention.selection import n_layers, resolve_selection
+from elusive.choices import Impl
 from elusive.errors import ModelError, OptionError
-from elusive.types import Float, Impl, Int, Tensor
+from elusive.types import Float, Int, Tensor
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Probe:
     ) -> None:
         self.model = model
         self.layers = layers
+        self.token_limit: int | None = None  # padded tokens per pass, once memory has run out
         self._heads, self._impl, self._renormalise = heads, impl, renormalise
         self._proven: dict[int, bool] = {}
         self._reduction: Reduction | None = None
@@ -83,7 +85,13 @@ class Probe:
             ModelError: the model hides its attention, attends in both directions, or gives weights that are not
                 finite.
         """
-        device = self.model.get_input_embeddings().weight.device
+        embedding = self.model.get_input_embeddings().weight
+        if int(input_ids.max()) >= len(embedding):  # on a GPU this would end the process
+            raise ModelError(
+                f"{self.name} knows tokens 0 to {len(embedding) - 1}, but was given {int(input_ids.max())}; "
+                "is its tokenizer another model's?"
+            )
+        device = embedding.device
         if device.type == "meta":  # offloaded by accelerate, whose hooks move what they are given
             device = torch.device("cpu")
         self._reduction = Reduction(
@@ -157,8 +165,9 @@ class Probe:
     def _keep(self, layer: int, sums: LayerSums | None) -> None:
         if sums is not None:
             self._seen.append(sums)
-        # accelerate's offloading hooks clean up after each module, so such a model runs to its end.
-        if layer == self.layers[-1] and not getattr(self.model, "hf_device_map", None):
+        # accelerate's offloading hooks clean up after each module, so a model spread out runs to its end.
+        places = set((getattr(self.model, "hf_device_map", None) or {}).values())
+        if layer == self.layers[-1] and len(places) <= 1 and "disk" not in places:
             raise _LastLayerSeenError
 
     def _why_not_fast(self, layer: int, call: LayerCall) -> str:
@@ -189,7 +198,7 @@ def watch(
         model: a decoder-only causal LM of transformers, with or without its head, also wrapped by peft.
         layers: decoder layers to average over, negative from the end; None is all.
         heads: query heads to average over in every chosen layer, negative from the end; None is all.
-        impl: see `elusive.types.Impl`; an implementation that is named never falls back silently.
+        impl: see `elusive.choices.Impl`; an implementation that is named never falls back silently.
         renormalise: weigh each row without the share that it gives to the first token.
 
     Raises:

@@ -17,8 +17,9 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from elusive.attention.probe import ReceivedSums, watch
+from elusive.choices import Impl
 from elusive.errors import OptionError
-from elusive.types import Bool, Float, Impl, Int, Tensor
+from elusive.types import Bool, Float, Int, Tensor
 
 
 def received_attention(
@@ -56,6 +57,8 @@ def received_attention(
         OptionError: shapes that differ, padding inside a text, or layers and heads that the model does not have.
     """
     real = _real(input_ids, attention_mask)
+    if not input_ids.numel():
+        return torch.empty(input_ids.shape)
     # Padding goes to the right: causality alone then hides it, and positions need no correction.
     order = torch.argsort(~real, dim=1, stable=True)
     with watch(model, layers=layers, heads=heads, impl=impl, renormalise=renormalise) as probe:

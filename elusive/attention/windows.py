@@ -94,12 +94,19 @@ def score_texts(
         on_tokens: told how many tokens of the texts were just scored; they add up to all.
     """
     totals = [_Totals(len(probe.layers), len(text)) for text in texts]
-    pieces = [w for i, text in enumerate(texts) for w in windows_of(i, len(text), window=window)]
-    for batch in batches_of(pieces, batch_tokens=batch_tokens):
-        for part, seen in _forward(probe, batch, texts, first=first):
-            for row, piece in enumerate(part):
+    left = [w for i, text in enumerate(texts) for w in windows_of(i, len(text), window=window)]
+    while left:
+        # What did not fit once would not fit later: the probe remembers.
+        budget = min(batch_tokens, probe.token_limit or batch_tokens)
+        for batch in batches_of(left, batch_tokens=budget):
+            seen = _forward(probe, batch, texts, first=first)
+            if seen is None:
+                break
+            for row, piece in enumerate(batch):
                 totals[piece.text].add(piece, seen, row)
-            on_tokens(sum(piece.stop - piece.first_counted for piece in part))
+            done = set(batch)
+            left = [piece for piece in left if piece not in done]
+            on_tokens(sum(piece.stop - piece.first_counted for piece in batch))
     return [total.scores() for total in totals]
 
 
@@ -123,13 +130,10 @@ class _Totals:
         return TextScores(received.numpy(), self._sink, self._rows)
 
 
-def _forward(
-    probe: Probe, batch: list[Window], texts: Sequence[Tokens], *, first: int
-) -> Iterator[tuple[list[Window], ReceivedSums]]:
-    """One forward pass, or two of half the size where memory runs out."""
+def _forward(probe: Probe, batch: list[Window], texts: Sequence[Tokens], *, first: int) -> ReceivedSums | None:
+    """One forward pass; None where memory ran out, and the probe's limit is then half the batch."""
     try:
-        yield batch, probe(*_tensors(batch, texts, first=first))
-        return
+        return probe(*_tensors(batch, texts, first=first))
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
@@ -138,11 +142,10 @@ def _forward(
                 f"{probe.name}: a single window of {batch[0].n_tokens} tokens does not fit into memory; "
                 "give a smaller --window"
             ) from error
+    probe.token_limit = len(batch) * batch[0].n_tokens // 2
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    half = len(batch) // 2
-    yield from _forward(probe, batch[:half], texts, first=first)
-    yield from _forward(probe, batch[half:], texts, first=first)
+    return None
 
 
 def _is_out_of_memory(error: Exception) -> bool:

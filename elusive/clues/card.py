@@ -64,7 +64,7 @@ def augment_card(config: AugmentConfig, *, result: Mapping[str, Any], models: tu
         models: fingerprints of the large and the small model.
         corpus: fingerprint of the texts.
     """
-    name = Path(config.out).name
+    name = Path(config.out).resolve().name
     kept = "among the rows" if config.originals else "not among the rows"
     equation = "" if result["beta"] is None else f", α {config.alpha:g}, β {result['beta']:.4g} on {config.rank} ranks"
     body = _BODY.format(
@@ -101,4 +101,4 @@ def _public_name(name: str, fingerprint: str) -> str:
     """A model as others can find it; of a local one its folder's name, and what its weights hash to."""
     if fingerprint.startswith("hub:"):
         return f"[{name}](https://huggingface.co/{name}) at `{fingerprint.rpartition('@')[2]}`"
-    return f"{Path(name).name} (`{fingerprint}`)"
+    return f"{Path(name).resolve().name} (`{fingerprint}`)"

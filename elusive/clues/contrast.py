@@ -1,13 +1,10 @@
 """Large minus small: which tokens a large model attends to and a small one overlooks (METHOD 1.2)."""
 
-from typing import Literal, TypeAlias
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elusive.choices import ContrastKind
 from elusive.errors import OptionError
-
-ContrastKind: TypeAlias = Literal["difference", "log-ratio", "rank-difference"]
 
 
 def contrast(

@@ -13,14 +13,16 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elusive.choices import ALPHA, BETA
 from elusive.errors import OptionError
 
+_BINS = 2**14
 RELATIVE_LEN = 64
 """A relative rank equals the absolute one on a text of this many units."""
 _MIN_BETA, _MAX_BETA = 1e-300, 1e6
 
 
-def drop_probability(ranks: ArrayLike, *, alpha: float = 0.7, beta: float = 0.05) -> NDArray[np.float64]:
+def drop_probability(ranks: ArrayLike, *, alpha: float = ALPHA, beta: float = BETA) -> NDArray[np.float64]:
     """The probability that a unit is dropped from a copy (Eq. 1).
 
     Args:
@@ -53,7 +55,8 @@ class RankHistogram:
         self._counts: dict[float, int] = {}
 
     def add(self, ranks: ArrayLike) -> None:
-        """Count a text's droppable units."""
+        """Count a text's droppable units; fractional (relative) ranks to the nearest 1/16,384."""
+        ranks = np.round(np.asarray(ranks, dtype=np.float64) * _BINS) / _BINS
         for value, count in zip(*(part.tolist() for part in np.unique(ranks, return_counts=True)), strict=True):
             self._counts[value] = self._counts.get(value, 0) + count
 

@@ -1,13 +1,14 @@
 """Cutting drawn units out of a text; a copy is always a subsequence of its source (or as long, where it is blanked)."""
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-DropMode: TypeAlias = Literal["delete", "blank", "mask"]
+from elusive.choices import MASK, DropMode
+
 Span: TypeAlias = tuple[int, int]
 
 
-def without(text: str, spans: Iterable[Span], *, mode: DropMode = "delete", mask: str = "[MASK]") -> str:
+def without(text: str, spans: Iterable[Span], *, mode: DropMode = "delete", mask: str = MASK) -> str:
     """The text without some of its characters.
 
     Args:

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from elusive.choices import Guide
 from elusive.clues.dropout import RankHistogram
 from elusive.clues.scored_corpus import ScoredCorpus
-from elusive.clues.text_clues import DropPlan, Guide
+from elusive.clues.text_clues import DropPlan
 from elusive.progress import Progress
 
 

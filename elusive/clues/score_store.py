@@ -20,9 +20,15 @@ from numpy.typing import NDArray
 
 from elusive.attention.windows import TextScores
 from elusive.data.atomic import atomic_write, remove_leftovers, write_json
+from elusive.errors import FolderError
+
+SCORES_VERSION = 1
+"""To be raised when the same key would give other scores than before."""
 
 _HASH_LEN = 16
 _HOUR = 3600.0
+_PARTS_IN_MEMORY = 64
+"""A part is about a quarter of a megabyte; a corpus in another order than the store's jumps between parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +44,7 @@ class ScoreKey:
         dtype: of the weights as loaded, and their quantisation.
         impl: `auto`, `exact` or `fast`.
         renormalise: whether rows were weighed without the sink.
+        version: of the scoring itself.
     """
 
     model: str
@@ -48,6 +55,7 @@ class ScoreKey:
     dtype: str
     impl: str
     renormalise: bool
+    version: int = SCORES_VERSION
 
     @property
     def digest(self) -> str:
@@ -77,7 +85,7 @@ class ScoreStore:
         remove_leftovers(self._folder, older_than=_HOUR)  # other runs may be writing here
         for part in sorted(self._folder.glob("part-*.safetensors")):
             self._index(part)
-        self._read = lru_cache(maxsize=4)(_read_part)
+        self._read = lru_cache(maxsize=_PARTS_IN_MEMORY)(_read_part)
 
     def missing(self, texts: Sequence[str]) -> list[str]:
         """Those of `texts` without an undamaged score, each once, in order."""
@@ -98,7 +106,10 @@ class ScoreStore:
         """Keep the scores of `texts` as one part, complete or not at all."""
         hashes = [text_hash(text) for text in texts]
         if not (self._folder / "key.json").exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise FolderError(f"cannot write scores to {self._folder}: {error.strerror}") from error
             write_json(self._folder / "key.json", asdict(self._key))
         part = self._folder / f"part-{blake2b(b''.join(hashes), digest_size=8).hexdigest()}.safetensors"
         _write_part(part, hashes, scores)

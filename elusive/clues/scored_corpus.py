@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from elusive.clues.contrast import ContrastKind
+from elusive.choices import ContrastKind, Guide, UnitKind
 from elusive.clues.counts import PartCounts
 from elusive.clues.scoring import Scorer
-from elusive.clues.text_clues import Guide, TextClues, TokenScores, contrast_tokens, find_clues, unscored
-from elusive.clues.units import UnitKind, protection
+from elusive.clues.text_clues import TextClues, TokenScores, contrast_tokens, find_clues, unscored
+from elusive.clues.units import protection
 from elusive.data.staging import Staged
 from elusive.data.texts import Text
 from elusive.tokenization import TokenizedText
@@ -55,6 +56,10 @@ class ScoredCorpus:
         """Whether clues need scores; the guide `random` does not."""
         return self.settings.guide != "random"
 
+    @cached_property
+    def _tokenizers_differ(self) -> bool:
+        return self.is_scored and self.large.tokenizer.fingerprint != self.small.tokenizer.fingerprint
+
     def guided_by(self, guide: Guide) -> "ScoredCorpus":
         """The same corpus, ranked by another guide."""
         return replace(self, settings=replace(self.settings, guide=guide))
@@ -65,7 +70,7 @@ class ScoredCorpus:
         for index in chunks:
             chunk = self.staged.read_chunk(index)
             tokens = self.large.tokenize(chunk)
-            others = self.small.tokenize(chunk) if self.is_scored else tokens
+            others = self.small.tokenize(chunk) if self._tokenizers_differ else tokens
             for text, own, other in zip(chunk, tokens, others, strict=True):
                 counts = PartCounts(texts=1, tokens=len(own))
                 scores = self._scores(text, own, other, counts)

@@ -13,13 +13,13 @@ from pathlib import Path
 from elusive import models
 from elusive.attention.probe import Probe, watch
 from elusive.attention.windows import TextScores, score_texts
+from elusive.choices import Impl
 from elusive.clues.score_store import ScoreKey, ScoreStore
 from elusive.data.staging import Staged
 from elusive.data.texts import Text
 from elusive.models import ModelSource
 from elusive.progress import Advance, Progress
 from elusive.tokenization import TextTokenizer, TokenizedText
-from elusive.types import Impl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class ScoringOptions:
         layers: decoder layers to average over; None is all.
         heads: query heads to average over; None is all.
         renormalise: weigh rows without the sink.
-        impl: see `elusive.types.Impl`.
+        impl: see `elusive.choices.Impl`.
         window: tokens per window, the special first token included.
         batch_tokens: padded tokens per forward pass.
     """

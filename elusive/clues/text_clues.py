@@ -7,19 +7,17 @@ Everything here is a pure function of its arguments.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elusive.choices import ALPHA, BETA, MASK, ContrastKind, DropMode, Guide, UnitKind
 from elusive.clues.alignment import project, scaled_to_one
-from elusive.clues.contrast import ContrastKind, contrast, rank
+from elusive.clues.contrast import contrast, rank
 from elusive.clues.dropout import draw, drop_probability, relative_rank
-from elusive.clues.drops import DropMode, Span, without
-from elusive.clues.units import UnitKind, Units, units_of
+from elusive.clues.drops import Span, without
+from elusive.clues.units import Units, units_of
 from elusive.tokenization import TokenizedText
-
-Guide: TypeAlias = Literal["contrast", "attention:large", "attention:small", "random"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,12 +123,12 @@ class DropPlan:
         seed: of the draws.
     """
 
-    alpha: float = 0.7
-    beta: float = 0.05
+    alpha: float = ALPHA
+    beta: float = BETA
     relative: bool = False
     uniform: bool = False
     mode: DropMode = "delete"
-    mask: str = "[MASK]"
+    mask: str = MASK
     seed: int = 0
 
     def effective_ranks(self, clues: TextClues) -> NDArray[np.float64]:

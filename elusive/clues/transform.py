@@ -7,7 +7,7 @@ a data loader see it change.
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.utils.rnn import pad_sequence
 
 from elusive.clues.text_clues import DropPlan, copies
 from elusive.clues.units import Units
@@ -73,7 +74,8 @@ class ClueDropout:
             raise InputError(f"{path} holds an unfinished run; run the same elusive augment command again")
         options = run["options"]
         plan = DropPlan(seed=options["seed"], mode=options["drop_mode"], mask=options["mask_string"])
-        dropout = cls(_by_source(_load(path, "clues")), plan=plan, originals_every=originals_every)
+        sources = _load(path, "default").unique("source_id")
+        dropout = cls(_ClueTable(_load(path, "clues"), sources), plan=plan, originals_every=originals_every)
         dropout._folder = path
         return dropout
 
@@ -144,7 +146,10 @@ class ClueDropout:
 
 @dataclass(frozen=True)
 class DropoutCollator:
-    """Made by `ClueDropout.collator`; labels are the input ids, with padding left out of the loss."""
+    """Made by `ClueDropout.collator`; labels are the input ids, with padding left out of the loss.
+
+    Texts are tokenised as the tokenizer does it: an EOS at the end is its business.
+    """
 
     dropout: ClueDropout
     tokenizer: Any
@@ -153,15 +158,13 @@ class DropoutCollator:
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """Rows with `text` and `source_id` to tensors `input_ids`, `attention_mask`, `labels`, [batch, token]."""
         texts = [self.dropout.draw(row["text"], row["source_id"]) for row in rows]
-        batch = self.tokenizer(
-            texts,
-            padding=True,
-            truncation=self.max_length is not None,
-            max_length=self.max_length,
-            return_tensors="pt",
-        )
-        labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
-        return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
+        encoded = self.tokenizer(texts, truncation=self.max_length is not None, max_length=self.max_length)["input_ids"]
+        rows_of_ids = [torch.tensor(ids, dtype=torch.long) for ids in encoded]
+        # Padding is masked everywhere, so that a tokenizer without a padding token (Llama 3) can pad with anything.
+        pad = self.tokenizer.pad_token_id
+        input_ids = pad_sequence(rows_of_ids, batch_first=True, padding_value=0 if pad is None else pad)
+        mask = pad_sequence([torch.ones_like(ids) for ids in rows_of_ids], batch_first=True)
+        return {"input_ids": input_ids, "attention_mask": mask, "labels": input_ids.masked_fill(mask == 0, -100)}
 
 
 def _load(folder: Path, subset: str) -> Any:
@@ -170,17 +173,32 @@ def _load(folder: Path, subset: str) -> Any:
     return load_dataset(str(folder), subset, split="train")
 
 
-def _by_source(clues: Any) -> dict[str, UnitDrops]:
-    """Clue rows, which stand text by text, to units."""
-    table = clues.select_columns(["source_id", "start", "end", "unit", "p_drop"]).with_format("arrow")[:]
-    ids = table.column("source_id").to_pylist()
-    columns = {name: table.column(name).to_numpy() for name in ("start", "end", "unit", "p_drop")}
-    bounds = [0, *(i for i in range(1, len(ids)) if ids[i] != ids[i - 1]), len(ids)]
-    return {
-        ids[a]: _unit_drops(*(columns[name][a:b] for name in ("start", "end", "unit", "p_drop")))
-        for a, b in itertools.pairwise(bounds)
-        if a < b
-    }
+class _ClueTable(Mapping[str, UnitDrops]):
+    """Clue rows, which stand text by text, as columns; units are made when a text is asked for.
+
+    Sixteen bytes a token: a corpus of half a billion tokens fits into a machine that trains on it.
+    """
+
+    def __init__(self, clues: Any, source_ids: Iterable[str]) -> None:
+        table = clues.select_columns(["source_id", "start", "end", "unit", "p_drop"]).with_format("arrow")[:]
+        ids = table.column("source_id").combine_chunks().dictionary_encode()
+        codes = ids.indices.to_numpy()
+        bounds = [*np.flatnonzero(np.diff(codes, prepend=-1)).tolist(), len(codes)]
+        names = ids.dictionary.to_pylist()
+        # A text without a single token has no clues, and is never dropped from.
+        self._rows = dict.fromkeys(source_ids, (0, 0))
+        self._rows |= {names[codes[a]]: (a, b) for a, b in itertools.pairwise(bounds)}
+        self._columns = [table.column(name).to_numpy() for name in ("start", "end", "unit", "p_drop")]
+
+    def __getitem__(self, source_id: str) -> UnitDrops:
+        a, b = self._rows[source_id]
+        return _unit_drops(*(column[a:b] for column in self._columns))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 def _unit_drops(
@@ -189,8 +207,8 @@ def _unit_drops(
     firsts = np.flatnonzero(np.diff(unit, prepend=-1))
     units = Units(
         of_token=unit,
-        starts=np.minimum.reduceat(start, firsts),
-        ends=np.maximum.reduceat(end, firsts),
+        starts=np.minimum.reduceat(start, firsts) if len(firsts) else start,
+        ends=np.maximum.reduceat(end, firsts) if len(firsts) else end,
         protected=np.zeros(len(firsts), dtype=bool),
     )
     return UnitDrops(units, p_drop[firsts].astype(np.float64))

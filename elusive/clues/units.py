@@ -7,15 +7,13 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elusive.choices import UnitKind
 from elusive.errors import OptionError
 from elusive.tokenization import TokenizedText
-
-UnitKind: TypeAlias = Literal["token", "word"]
 
 _WORD = re.compile(r"\w+(?:['’\-\u200c\u200d]\w+)*")
 

@@ -5,20 +5,22 @@ any order, again after a kill, and are the same bytes.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elusive.choices import RowFormat
 from elusive.clues.counts import PartCounts
 from elusive.clues.scored_corpus import ScoredCorpus, ScoredText
 from elusive.clues.text_clues import DropPlan, copies
 from elusive.data.atomic import write_json
-from elusive.data.dataset_folder import RowFormat, clues_schema, data_schema, part_name, write_rows
+from elusive.data.dataset_folder import clues_schema, data_schema, part_name, write_rows
 
 CHUNKS_PER_PART = 4
+_BATCH_ROWS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,25 +61,22 @@ class PartWriter:
 
     def write(self, index: int) -> PartCounts:
         """Write a part: data, clues, then its counts, each complete or not at all."""
-        import pyarrow as pa
-
         staged = self.corpus.staged
         chunks = range(index * CHUNKS_PER_PART, min((index + 1) * CHUNKS_PER_PART, staged.n_chunks))
-        counts, rows, clues = PartCounts(), _Columns(), _Columns()
+        counts, rows, clues = PartCounts(), _GrowingTable(data_schema()), _GrowingTable(clues_schema())
         for scored in self.corpus.texts(chunks):
             p = self.plan.probabilities(scored.clues)
             clues.add(_clue_columns(scored, p, ranked=not self.plan.uniform))
             counts += scored.counts + self._add_rows(rows, scored, p)
         name = part_name(index, self.n_parts, self.format)
-        for folder, columns, schema in (("data", rows, data_schema()), ("clues", clues, clues_schema())):
+        for folder, table in (("data", rows), ("clues", clues)):
             (self.folder / folder).mkdir(exist_ok=True)
-            table = pa.table(columns.lists, schema=schema)
-            write_rows(self.folder / folder / name, table, format=self.format)
+            write_rows(self.folder / folder / name, table.finish(), format=self.format)
         self.counts_path(index).parent.mkdir(parents=True, exist_ok=True)
         write_json(self.counts_path(index), asdict(counts))
         return counts
 
-    def _add_rows(self, rows: "_Columns", scored: ScoredText, p: NDArray[np.float64]) -> PartCounts:
+    def _add_rows(self, rows: "_GrowingTable", scored: ScoredText, p: NDArray[np.float64]) -> PartCounts:
         text, units, droppable = scored.text, scored.clues.units, scored.clues.droppable
         n_units, n_droppable = len(units), int(droppable.sum())
         counts = PartCounts(droppable=n_droppable, planned=float(p.sum()), drawn=n_droppable * self.n_copies)
@@ -93,15 +92,31 @@ class PartWriter:
         return counts
 
 
-@dataclass
-class _Columns:
-    """Columns that grow."""
+class _GrowingTable:
+    """An Arrow table that grows by columns of a few rows; Python objects are kept for a batch of rows only."""
 
-    lists: dict[str, list[Any]] = field(default_factory=dict)
+    def __init__(self, schema: Any) -> None:
+        self._schema = schema
+        self._tables: list[Any] = []
+        self._columns: dict[str, list[Any]] = {name: [] for name in schema.names}
 
     def add(self, columns: dict[str, list[Any]]) -> None:
         for name, values in columns.items():
-            self.lists.setdefault(name, []).extend(values)
+            self._columns[name].extend(values)
+        if len(self._columns[self._schema.names[0]]) >= _BATCH_ROWS:
+            self._flush()
+
+    def finish(self) -> Any:
+        import pyarrow as pa
+
+        self._flush()
+        return pa.concat_tables(self._tables)
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        self._tables.append(pa.table(self._columns, schema=self._schema))
+        self._columns = {name: [] for name in self._schema.names}
 
 
 def _row(

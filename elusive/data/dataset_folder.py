@@ -9,12 +9,11 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from elusive.choices import RowFormat
 from elusive.data.atomic import atomic_write
 from elusive.data.cards import with_front_matter
-
-RowFormat = Literal["parquet", "jsonl", "csv"]
 
 # Readers stream by row groups, and viewers show the first: small enough for both.
 _ROW_GROUP_LEN: Final = 16_384

@@ -70,28 +70,39 @@ def open_run(
     """
     options = json.loads(json.dumps(options))
     with _locked(path):
-        before = _read(path)
-        foreign = sorted(name for name in products if (path / name).exists()) if before is None else []
-        if overwrite:
-            _remove(path, products)
-        elif foreign:
-            raise FolderError(
-                f"{path} already holds {', '.join(foreign)} but no {_RUN}; name another --out, or --overwrite them"
-            )
-        elif before is not None:
-            _check_same(path, before.get("options", {}), options)
-        for folder in (path, path / _WORK, *(path / name for name in products)):
-            remove_leftovers(folder)
-        if overwrite or before is None:
-            write_json(path / _RUN, {"finished": False, "options": options})
+        before = None if overwrite else _read(path)
         try:
+            if overwrite:
+                _remove(path, products)
+            else:
+                check_free(path, options, products=products)
+            for folder in (path, path / _WORK, *(path / name for name in products)):
+                remove_leftovers(folder)
+            if before is None:
+                write_json(path / _RUN, {"finished": False, "options": options})
             yield RunFolder(path, options)
         except ElusiveError:
             # Bad input leaves nothing half-made; scores stay, they are good whatever else was wrong.
             if before is None and not any((path / name).is_dir() for name in products):
                 _remove(path, products)
-                _remove_if_empty(path)
+            _remove_if_empty(path)
             raise
+
+
+def check_free(path: Path, options: Mapping[str, Any], *, products: tuple[str, ...]) -> None:
+    """Refuse a folder that holds a run with other options, or things that are no run's; reads only.
+
+    Raises:
+        FolderError: with the differences.
+    """
+    before = _read(path)
+    foreign = sorted(name for name in products if (path / name).exists()) if before is None else []
+    if foreign:
+        raise FolderError(
+            f"{path} already holds {', '.join(foreign)} but no {_RUN}; name another --out, or --overwrite them"
+        )
+    if before is not None:
+        _check_same(path, before.get("options", {}), json.loads(json.dumps(options)))
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -107,10 +118,17 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if names:
-        differences = "; ".join(f"{name}: {before.get(name)!r} there, {now.get(name)!r} now" for name in names)
+        differences = "; ".join(_difference(name, before.get(name), now.get(name)) for name in names)
         raise FolderError(
             f"{path} holds a run with other options ({differences}); name another --out, or --overwrite (scores stay)"
         )
+
+
+def _difference(name: str, before: object, now: object) -> str:
+    if isinstance(before, dict) and isinstance(now, dict):
+        changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+        return f"{name}: {changed[0]} changed" + (f" and {len(changed) - 1} more" if len(changed) > 1 else "")
+    return f"{name}: {before!r} there, {now!r} now"
 
 
 def _remove(path: Path, products: tuple[str, ...]) -> None:
@@ -124,8 +142,9 @@ def _remove(path: Path, products: tuple[str, ...]) -> None:
 
 
 def _remove_if_empty(path: Path) -> None:
-    """Remove our lock, and the folder if nothing else is left in it."""
-    shutil.rmtree(path / _WORK)
+    """Remove the folder if nothing but our lock is left in it; in a folder that is not ours, remove the lock alone."""
+    if not (path / _RUN).exists():
+        shutil.rmtree(path / _WORK, ignore_errors=True)
     if not any(path.iterdir()):
         path.rmdir()
 

@@ -11,33 +11,36 @@ Every stage goes on where an earlier run was stopped. One model is in memory at 
 
 import contextlib
 import multiprocessing
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from elusive.choices import BETA
 from elusive.clues.card import augment_card
 from elusive.clues.counts import PartCounts
 from elusive.clues.rates import at_rate, matched_to
 from elusive.clues.scored_corpus import ClueSettings, ScoredCorpus
 from elusive.clues.scoring import Scorer, score_corpus
 from elusive.clues.text_clues import DropPlan, copies
-from elusive.clues.units import protection
 from elusive.clues.writing import PartWriter
 from elusive.config import AugmentConfig, build
 from elusive.data.atomic import write_text
 from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.staging import Staged
+from elusive.errors import ElusiveError
 from elusive.jobs.inputs import needs_scores, read_and_stage, scorers
 from elusive.jobs.record import peak_bytes, recorded_options, versions
 from elusive.progress import Bars, Progress
 
 PRODUCTS = ("data", "clues", "README.md", "rejected.jsonl")
-DEFAULT_BETA = 0.05
 _EXAMPLE_CLUES = 8
 
 
@@ -108,13 +111,12 @@ def augment(
 
 def run(config: AugmentConfig, *, overwrite: bool = False, progress: Progress) -> AugmentResult:
     """`augment` from validated options."""
-    protection(config.protect)  # a bad pattern is said before anything is touched
     large, small = scorers(config, progress=progress)
     options = recorded_options(config, large, small)
     with open_run(Path(config.out), options, products=PRODUCTS, overwrite=overwrite) as folder:
         if folder.finished:
             progress.say(f"{config.out} already holds this run, finished; nothing to do (--overwrite starts anew)")
-            return replace(AugmentResult(**folder.finished["result"]), already_done=True)
+            return replace(AugmentResult(**folder.finished["result"]), already_done=True, out=config.out)
         return _Run(config, folder, large, small, progress).to_the_end()
 
 
@@ -158,7 +160,7 @@ class _Run:
         config = self.config
         plan = DropPlan(
             alpha=config.alpha,
-            beta=config.beta or DEFAULT_BETA,
+            beta=config.beta or BETA,
             relative=config.rank == "relative",
             uniform=config.guide == "random",
             mode=config.drop_mode,
@@ -247,5 +249,27 @@ def _write_parts(writer: PartWriter, indices: list[int], *, workers: int) -> Ite
         yield from map(writer.write, indices)
         return
     # Spawned, not forked: the parent has threads of torch and tokenizers.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(writer.write, indices)
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        with _ctrl_c_for_the_parent_alone():
+            written = pool.map(writer.write, indices)
+        yield from written
+    except BrokenProcessPool as error:
+        raise ElusiveError(
+            "a worker was killed, perhaps for want of memory; run the same command again with fewer --workers"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _ctrl_c_for_the_parent_alone() -> Iterator[None]:
+    """Processes started meanwhile ignore Ctrl-C: the parent ends them, and nobody prints a traceback."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there can signals be handled
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from elusive.attention.selection import resolve_selection
 from elusive.clues.scoring import Scorer, ScoringOptions
+from elusive.clues.units import protection
 from elusive.config import AugmentConfig
 from elusive.data.corpus import read_corpus
 from elusive.data.rejected import RejectedLog
 from elusive.data.staging import Staged, stage_corpus
 from elusive.data.texts import Text
 from elusive.embedded import is_embedded, path_of
+from elusive.errors import OptionError
 from elusive.models import ModelSource, context_len, load_config
 from elusive.progress import Advance, Progress
 
@@ -21,7 +23,12 @@ def needs_scores(config: AugmentConfig) -> bool:
 
 
 def scorers(config: AugmentConfig, *, progress: Progress) -> tuple[Scorer, Scorer]:
-    """The two models' sides. Both see the same windows, so that they can be compared."""
+    """The two models' sides. Both see the same windows, so that they can be compared.
+
+    Raises:
+        ElusiveError: whatever is wrong with models and options and can be seen before a model is loaded.
+    """
+    protection(config.protect)
     sources = [
         ModelSource(
             name=name,
@@ -37,16 +44,20 @@ def scorers(config: AugmentConfig, *, progress: Progress) -> tuple[Scorer, Score
     configs = [load_config(source) for source in sources]
     for model in configs:  # a selection that a model does not have is said before it is loaded
         resolve_selection(model, layers=config.layers, heads=config.heads)
-    contexts = [context_len(model) for model in configs]
+    context, limiting = min((context_len(model), source.name) for model, source in zip(configs, sources, strict=True))
+    if config.window and config.window > context:
+        raise OptionError(f"window {config.window} is more than the context of {limiting}, {context} tokens")
     options = ScoringOptions(
         layers=config.layers,
         heads=config.heads,
         renormalise=config.renormalise,
         impl=config.impl,
-        window=min([*contexts, *([config.window] if config.window else [])]),
+        window=config.window or context,
         batch_tokens=config.batch_tokens,
     )
     store = Path(config.scores) if config.scores else Path(config.out) / "scores"
+    if store.exists() and not store.is_dir():
+        raise OptionError(f"--scores {store} is a file; expected a folder")
     large, small = (Scorer(source, options, store, progress) for source in sources)
     return large, small
 

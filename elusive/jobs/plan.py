@@ -10,9 +10,12 @@ from typing import Any
 
 from elusive.clues.scoring import Scorer
 from elusive.config import AugmentConfig
+from elusive.data.run_folder import check_free
 from elusive.data.staging import Staged
+from elusive.data.texts import Text
+from elusive.jobs.augment import PRODUCTS
 from elusive.jobs.inputs import needs_scores, read_and_stage, scorers
-from elusive.jobs.record import peak_bytes
+from elusive.jobs.record import peak_bytes, peak_gpu_bytes, recorded_options
 from elusive.progress import Progress
 
 _SAMPLE_TEXTS = 16
@@ -27,7 +30,8 @@ class ModelPlan:
         texts_to_score: texts that the score store does not hold.
         passes: forward passes, from the sample's tokens.
         seconds: from the sample's speed; the loading of the model included.
-        bytes: of its weights as loaded.
+        weight_bytes: of its weights as loaded.
+        peak_bytes: largest memory while the sample was scored: of the GPU where it runs there, else of the process.
     """
 
     role: str
@@ -35,7 +39,8 @@ class ModelPlan:
     texts_to_score: int
     passes: int
     seconds: float
-    bytes: int
+    weight_bytes: int
+    peak_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,58 +52,63 @@ class AugmentPlan:
     rejected: int
     rows: int
     models: tuple[ModelPlan, ...]
-    peak_bytes: int
     options: Mapping[str, Any]
 
 
-def plan_augment(config: AugmentConfig, *, progress: Progress) -> AugmentPlan:
+def plan_augment(config: AugmentConfig, *, overwrite: bool = False, progress: Progress) -> AugmentPlan:
     """The plan of `augment` under these options.
 
     Raises:
         ElusiveError: whatever the run itself would refuse at its start.
     """
     large, small = scorers(config, progress=progress)
+    if not overwrite:
+        check_free(Path(config.out), recorded_options(config, large, small), products=PRODUCTS)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         staged = read_and_stage(config, folder / "corpus", rejected=folder / "rejected.jsonl", progress=progress)
         sample = staged.read_chunk(0)[:_SAMPLE_TEXTS]
         tokens_per_char = sum(len(t) for t in large.tokenize(sample)) / sum(len(t.text) for t in sample)
         sides = (("large", large), ("small", small)) if needs_scores(config) else ()
-        models = tuple(_model_plan(role, scorer, staged, tokens_per_char) for role, scorer in sides)
+        models = tuple(_model_plan(role, scorer, staged, sample) for role, scorer in sides)
     return AugmentPlan(
         texts=staged.n_texts,
         tokens=round(staged.n_chars * tokens_per_char),
         rejected=sum(staged.rejected.values()),
         rows=staged.n_texts * (config.copies + config.originals),
         models=models,
-        peak_bytes=peak_bytes(),
         options=config.model_dump(mode="json"),
     )
 
 
-def _model_plan(role: str, scorer: Scorer, staged: Staged, tokens_per_char: float) -> ModelPlan:
+def _model_plan(role: str, scorer: Scorer, staged: Staged, sample: list[Text]) -> ModelPlan:
     todo = n_chars = 0
     for index in range(staged.n_chunks):
         missing = set(scorer.store.missing([t.text for t in staged.read_chunk(index)]))
         todo += len(missing)
         n_chars += sum(map(len, missing))
     if not todo:
-        return ModelPlan(role=role, name=scorer.source.name, texts_to_score=0, passes=0, seconds=0.0, bytes=0)
+        return ModelPlan(
+            role=role, name=scorer.source.name, texts_to_score=0, passes=0, seconds=0.0, weight_bytes=0, peak_bytes=0
+        )
     start = time.perf_counter()
     with scorer.probe() as probe:
         loading = time.perf_counter() - start
-        tokens = scorer.tokenize(staged.read_chunk(0)[:_SAMPLE_TEXTS])
+        tokens = scorer.tokenize(sample)
         scorer.score(probe, tokens[:1])  # the first pass pays for what later ones find ready
         start = time.perf_counter()
         scorer.score(probe, tokens)
         per_token = (time.perf_counter() - start) / max(1, sum(len(t) for t in tokens))
         n_bytes = sum(p.numel() * p.element_size() for p in probe.model.parameters())
-    n_tokens = n_chars * tokens_per_char
+        peak = peak_gpu_bytes() or peak_bytes()
+    # Its own tokens: the small model may have another tokenizer.
+    n_tokens = n_chars * sum(len(t) for t in tokens) / sum(len(t.text) for t in sample)
     return ModelPlan(
         role=role,
         name=scorer.source.name,
         texts_to_score=todo,
         passes=math.ceil(n_tokens / scorer.options.batch_tokens),
         seconds=loading + n_tokens * per_token,
-        bytes=n_bytes,
+        weight_bytes=n_bytes,
+        peak_bytes=peak,
     )

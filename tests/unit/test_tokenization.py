@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import WORDS, byte_bpe
-from tokenizers import AddedToken
+from tokenizers import AddedToken, normalizers
 from transformers import CTRLTokenizer, PreTrainedTokenizerFast
 
+from elusive.clues.units import units_of
 from elusive.errors import ModelError
 from elusive.models import ModelSource, load_tokenizer
 from elusive.tokenization import TextTokenizer, TokenizedText
@@ -210,3 +211,15 @@ def test_a_tokenizer_without_any_of_them_is_refused():
 
     with pytest.raises(ModelError, match="neither BOS, EOS nor a newline"):
         TextTokenizer(Silent(**vars(silent)), name="m")
+
+
+@pytest.mark.parametrize("word", ["cafe\u0301", "\u1112\u1161\u11ab", "a\u0328\u0301b"])
+def test_what_a_normaliser_composes_belongs_whole_to_its_token(word):
+    tokenizer = byte_bpe()
+    tokenizer.backend_tokenizer.normalizer = normalizers.NFC()
+    text = f"The {word} , {word} ."
+    [tokens] = TextTokenizer(tokenizer, name="m").encode([text], names=["t"])
+    covered = {i for a, b in zip(tokens.starts, tokens.ends, strict=True) for i in range(a, b)}
+    assert {i for i, c in enumerate(text) if not c.isspace()} <= covered
+    units = units_of(text, tokens, kind="word")
+    assert [text[a:b].strip() for a, b in zip(units.starts, units.ends, strict=True)].count(word) == 2

@@ -71,7 +71,7 @@ def test_a_text_without_tokens_is_kept_too(tmp_path):
 
 OTHERS = {
     "model": "m2", "tokenizer": "t2", "window": 64, "layers": (0,), "heads": (1,), "dtype": "bfloat16",
-    "impl": "exact", "renormalise": True,
+    "impl": "exact", "renormalise": True, "version": 0,
 }  # fmt: skip
 
 

@@ -2,18 +2,22 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from datasets import load_dataset
+from safetensors.torch import load_file, save_file
 
 import elusive
+from elusive.config import AugmentConfig
 from elusive.jobs import augment as job
 from elusive.jobs.plan import plan_augment
 from elusive.progress import Bars
 from tests.augment_fixtures import Run
 from tests.files import contents, rows
+from tests.tiny import byte_bpe, save_llama
 
 
 def test_every_text_is_there_once_and_in_ten_copies(run: Run, texts: dict[str, str], tmp_path: Path) -> None:
@@ -229,8 +233,6 @@ def test_workers_change_nothing(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_plan_counts_what_the_run_writes(run: Run, corpus: Path, large: str, small: str, tmp_path: Path) -> None:
-    from elusive.config import AugmentConfig
-
     config = AugmentConfig(corpus=str(corpus), large=large, small=small, out=str(tmp_path / "out"))
     plan = plan_augment(config, progress=Bars(quiet=True))
     assert not (tmp_path / "out").exists()
@@ -240,3 +242,90 @@ def test_the_plan_counts_what_the_run_writes(run: Run, corpus: Path, large: str,
     assert [m.texts_to_score for m in plan.models] == [result.texts] * 2
     done = plan_augment(config, progress=Bars(quiet=True))
     assert [m.texts_to_score for m in done.models] == [0, 0]
+
+
+def test_a_checkpoint_that_lacks_weights_is_refused_and_one_that_lacks_its_head_is_not(
+    run: Run, large: str, tmp_path: Path
+) -> None:
+    def without(part: str) -> str:
+        folder = tmp_path / part
+        shutil.copytree(large, folder)
+        weights = load_file(folder / "model.safetensors")
+        kept = {name: weight for name, weight in weights.items() if part not in name}
+        assert kept.keys() != weights.keys()
+        save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+        return str(folder)
+
+    with pytest.raises(elusive.ElusiveError, match=r"lack model\.layers\.0\.self_attn\.q_proj\.weight and 2 more"):
+        run("lacking", large=without("q_proj"))
+    run("whole")
+    run("headless", large=without("lm_head"))
+    assert contents(tmp_path / "headless", "clues") == contents(tmp_path / "whole", "clues")
+
+
+def test_scores_of_another_dtype_are_not_taken_for_these(run: Run, large: str, tmp_path: Path) -> None:
+    folder = tmp_path / "half"
+    shutil.copytree(large, folder)
+    weights = {name: w.bfloat16() for name, w in load_file(folder / "model.safetensors").items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config.pop("dtype", None)
+    (folder / "config.json").write_text(json.dumps(config))
+    scores = str(tmp_path / "scores")
+    run("auto", large=str(folder), scores=scores)
+    run("full", large=str(folder), scores=scores, dtype="float32")
+    assert contents(tmp_path / "auto", "clues") != contents(tmp_path / "full", "clues")
+
+
+def test_beta_of_a_matched_control_is_that_of_the_guide_it_is_matched_to(run: Run, tmp_path: Path) -> None:
+    scores = str(tmp_path / "scores")
+    contrast = run("contrast", scores=scores, beta=0.01)
+    control = run("control", scores=scores, beta=0.01, guide="random", match_rate="contrast")
+    assert control.drop_rate["planned"] == pytest.approx(contrast.drop_rate["planned"], abs=1e-6)
+
+
+def test_a_home_folder_in_a_path_is_found_and_watched(run: Run, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(corpus.parent))
+    run(corpus=f"~/{corpus.name}", copies=1)
+    assert run(corpus=f"~/{corpus.name}", copies=1).already_done
+    corpus.touch()
+    with pytest.raises(elusive.ElusiveError, match=r"corpus_files: texts\.jsonl changed"):
+        run(corpus=f"~/{corpus.name}", copies=1)
+
+
+def test_an_output_folder_inside_the_corpus_folder_is_refused(run: Run, corpus: Path, tmp_path: Path) -> None:
+    shutil.copytree(corpus.parent, tmp_path / "texts")
+    with pytest.raises(elusive.ElusiveError, match="lies inside the corpus"):
+        run("texts/out", corpus=tmp_path / "texts")
+    assert not (tmp_path / "texts" / "out").exists()
+
+
+def test_a_finished_run_that_was_moved_tells_its_new_place(run: Run, tmp_path: Path) -> None:
+    run("before", copies=1)
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert run("after", copies=1).out == str(tmp_path / "after")
+
+
+def test_overwrite_mends_a_run_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    run(copies=1)
+    (tmp_path / "out" / "run.json").write_text("{")
+    with pytest.raises(elusive.ElusiveError, match="--overwrite"):
+        run(copies=1)
+    assert run(copies=1, overwrite=True).rows == 30
+
+
+def test_a_plan_refuses_what_the_run_would(run: Run, corpus: Path, large: str, small: str, tmp_path: Path) -> None:
+    options = {"corpus": str(corpus), "large": large, "small": small, "out": str(tmp_path / "out")}
+    run(copies=2)
+    with pytest.raises(elusive.ElusiveError, match="copies: 2 there, 3 now"):
+        plan_augment(AugmentConfig(**options, copies=3), progress=Bars(quiet=True))
+    with pytest.raises(elusive.ElusiveError, match="neither a regular expression"):
+        plan_augment(AugmentConfig(**options, protect="("), progress=Bars(quiet=True))
+
+
+def test_a_tokenizer_of_another_model_is_refused(run: Run, tmp_path: Path) -> None:
+    model = save_llama(tmp_path / "model", seed=1)
+    many = " ".join(f"w{i}ord{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(600))
+    byte_bpe(vocab_size=1500, text=many).save_pretrained(model)
+    with pytest.raises(elusive.ElusiveError, match="is its tokenizer another model's"):
+        run(large=model, corpus=_one_text(tmp_path, many))
