@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from datasets import load_dataset
 from safetensors.torch import load_file, save_file
+from tokenizers import normalizers
 
 import elusive
 from elusive.config import AugmentConfig
@@ -329,3 +330,19 @@ def test_a_tokenizer_of_another_model_is_refused(run: Run, tmp_path: Path) -> No
     byte_bpe(vocab_size=1500, text=many).save_pretrained(model)
     with pytest.raises(elusive.ElusiveError, match="is its tokenizer another model's"):
         run(large=model, corpus=_one_text(tmp_path, many))
+
+
+def test_a_text_of_no_tokens_is_kept_as_it_is_on_disk_and_in_training(run: Run, tmp_path: Path) -> None:
+    tokenizer = byte_bpe()
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace("\u200b", "")
+    tokenizer.pad_token = None  # as Llama 3 comes
+    model = save_llama(tmp_path / "model", seed=1, tokenizer=tokenizer)
+    corpus = tmp_path / "two.jsonl"
+    corpus.write_text(json.dumps({"id": "none", "text": "\u200b"}) + "\n" + json.dumps({"id": "some", "text": "a map"}))
+    run(corpus=corpus, large=model, small=model, copies=2)
+    assert {r["text"] for r in rows(tmp_path / "out") if r["source_id"] == "none"} == {"\u200b"}
+    dropout = elusive.ClueDropout.from_folder(tmp_path / "out", originals_every=None)
+    assert dropout.draw("\u200b", "none", epoch=1) == "\u200b"
+    batch = dropout.collator(tokenizer)(list(dropout.originals()))
+    assert batch["labels"][batch["attention_mask"] == 0].eq(-100).all()
+    assert batch["labels"][batch["attention_mask"] == 1].ge(0).all()
