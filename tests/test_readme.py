@@ -62,8 +62,8 @@ def test_the_python_examples_run(demo: str, tmp_path: Path) -> None:
     script = tmp_path / "examples.py"
     setup = """
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainingArguments
-tokenizer = AutoTokenizer.from_pretrained("elusive/embedded/tiny_small")
-model = AutoModelForCausalLM.from_pretrained("elusive/embedded/tiny_small")
+tokenizer = AutoTokenizer.from_pretrained("elusive/embedded/tiny-small")
+model = AutoModelForCausalLM.from_pretrained("elusive/embedded/tiny-small")
 arguments = TrainingArguments("t", remove_unused_columns=False, max_steps=2, report_to=[], use_cpu=True)
 """
     checks = """

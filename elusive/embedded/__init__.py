@@ -11,7 +11,7 @@ from elusive.errors import InputError, near_matches
 
 _ROOM = Path(__file__).parent
 
-MODELS = {"tiny:large": _ROOM / "tiny_large", "tiny:small": _ROOM / "tiny_small"}
+MODELS = {"tiny:large": _ROOM / "tiny-large", "tiny:small": _ROOM / "tiny-small"}
 SAMPLES = {"sample:biographies": _ROOM / "biographies.jsonl"}
 
 

@@ -2,7 +2,7 @@
 
     python recipes/tiny_family/make.py [--out elusive/embedded] [--seed 0] [--gate-only]
 
-One thread; minutes (see README.md). Writes `tiny_large/`, `tiny_small/` and `biographies.jsonl` under --out and
+One thread; minutes (see README.md). Writes `tiny-large/`, `tiny-small/` and `biographies.jsonl` under --out and
 the gate's figures to --gate-file; exits with 1 where a condition of the gate fails.
 """
 
@@ -26,7 +26,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, 
 HERE: Final = Path(__file__).resolve().parent
 N_TRAINED, N_QUESTIONED, N_SAMPLED = 600, 480, 60
 VOCAB_SIZE: Final = 2560
-FOLDERS: Final = {"large": ("tiny_large", LARGE), "small": ("tiny_small", SMALL)}
+FOLDERS: Final = {"large": ("tiny-large", LARGE), "small": ("tiny-small", SMALL)}
 
 
 @dataclass(frozen=True)

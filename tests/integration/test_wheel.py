@@ -33,7 +33,7 @@ def test_the_wheel_holds_the_two_packages_and_what_they_ship(wheel: Path) -> Non
         names = archive.namelist()
         size = sum(info.file_size for info in archive.infolist())
     assert {name.split("/")[0] for name in names} == {"elusive", "elusive_cli", "elusive-0.1.0.dist-info"}
-    for shipped in ("tiny_large/model.safetensors", "tiny_small/tokenizer.json", "biographies.jsonl"):
+    for shipped in ("tiny-large/model.safetensors", "tiny-small/tokenizer.json", "biographies.jsonl"):
         assert f"elusive/embedded/{shipped}" in names
     assert "elusive/py.typed" in names
     assert size < 10 * 2**20
