@@ -148,7 +148,9 @@ def _score_missing(scorer: Scorer, staged: Staged, advance: Advance) -> None:
             advance(sum(len(t.text) for t in chunk) - n_chars)
             if not todo:
                 continue
-            probe = probe or stack.enter_context(scorer.probe())
+            if probe is None:
+                scorer.progress.say(f"loading {scorer.source.name}")
+                probe = stack.enter_context(scorer.probe())
             scores = _score_chunk(scorer, probe, todo, n_chars=n_chars, advance=advance)
             scorer.store.add([t.text for t in todo], scores)
 
