@@ -11,6 +11,7 @@ from elusive.clues.text_clues import TextClues, TokenScores, contrast_tokens, fi
 from elusive.clues.units import protection
 from elusive.data.staging import Staged
 from elusive.data.texts import Text
+from elusive.errors import FolderError
 from elusive.tokenization import TokenizedText
 
 
@@ -87,7 +88,12 @@ class ScoredCorpus:
     def _scores(self, text: Text, own: TokenizedText, other: TokenizedText, counts: PartCounts) -> TokenScores:
         if not self.is_scored:
             return unscored(len(own))
-        large, small = self.large.store.get(text.text), self.small.store.get(text.text)
+        try:
+            large, small = self.large.store.get(text.text), self.small.store.get(text.text)
+        except KeyError as lost:  # they were all there when scoring ended
+            raise FolderError(
+                f"the scores of text {text.id!r} have since been damaged or removed; run the same command again"
+            ) from lost
         scores = contrast_tokens(
             large.received, small.received, tokens=own, small_tokens=other, kind=self.settings.contrast
         )

@@ -346,3 +346,21 @@ def test_a_text_of_no_tokens_is_kept_as_it_is_on_disk_and_in_training(run: Run, 
     batch = dropout.collator(tokenizer)(list(dropout.originals()))
     assert batch["labels"][batch["attention_mask"] == 0].eq(-100).all()
     assert batch["labels"][batch["attention_mask"] == 1].ge(0).all()
+
+
+def test_scores_damaged_between_two_stages_are_said_and_the_next_run_mends_them(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("whole")
+
+    def damage(plan: job.DropPlan, *_: object, **__: object) -> job.DropPlan:
+        for part in (tmp_path / "out" / "scores").rglob("*.safetensors"):
+            part.write_bytes(part.read_bytes()[:-1])
+        return plan
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "at_rate", damage)
+        patched.setattr("elusive.clues.score_store._PARTS_IN_MEMORY", 0)
+        with pytest.raises(elusive.ElusiveError, match="damaged or removed; run the same command again"):
+            run(target_rate=0.3)
+    assert run(target_rate=0.3).drop_rate["planned"] == pytest.approx(0.3, abs=1e-6)
