@@ -98,7 +98,8 @@ def _flag_type(annotation: Any) -> tuple[Any, str | None, tuple[str, ...]]:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
     if typing.get_origin(annotation) is Annotated:
-        return str, "INDICES", ()  # such as 0,4-7,-1
+        # A path whose ~ is expanded, or indices such as 0,4-7,-1.
+        return str, "PATH" if typing.get_args(annotation)[0] is str else "INDICES", ()
     if typing.get_origin(annotation) is Literal:
         return str, "CHOICE", typing.get_args(annotation)
     if typing.get_origin(annotation) is tuple:

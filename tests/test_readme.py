@@ -1,10 +1,12 @@
 """The README's commands run, and print what it shows."""
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -38,26 +40,38 @@ def test_make_test_is_what_ci_runs() -> None:
     assert "pytest" in run("make -n test", cwd=ROOT).stdout
 
 
+@dataclass(frozen=True)
+class Demo:
+    """What `make demo` printed, and a copy of what it wrote."""
+
+    stdout: str
+    folder: Path
+
+
 @pytest.fixture(scope="module")
-def demo() -> str:
-    """What `make demo` prints, its times and memory left out."""
-    done = run("make --silent demo", cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    kept = tmp_path_factory.mktemp("demo") / "demo"
+    # Test processes share the checkout, and so its ./demo.
+    with (ROOT / "Makefile").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run("make --silent demo", cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        shutil.copytree(ROOT / "demo", kept, ignore=shutil.ignore_patterns("scores"))
+    return Demo(done.stdout, kept)
 
 
-def test_make_demo_prints_what_the_readme_shows(demo: str) -> None:
+def test_make_demo_prints_what_the_readme_shows(demo: Demo) -> None:
     [shown] = re.findall(r"<!-- output: demo -->\n```text\n(.*?)```", README, flags=re.DOTALL)
-    assert without_measures(demo) == without_measures(shown)
+    assert without_measures(demo.stdout) == without_measures(shown)
 
 
 def without_measures(table: str) -> list[str]:
     return [line.rstrip() for line in table.splitlines() if not line.startswith(("seconds", "peak memory"))]
 
 
-def test_the_python_examples_run(demo: str, tmp_path: Path) -> None:
+def test_the_python_examples_run(demo: Demo, tmp_path: Path) -> None:
     (tmp_path / "elusive").symlink_to(ROOT / "elusive")  # one example names the tiny model by its place in the checkout
-    shutil.copytree(ROOT / "demo", tmp_path / "demo", ignore=shutil.ignore_patterns("scores"))
+    (tmp_path / "demo").symlink_to(demo.folder)
     load, train, received = fenced("python")
     script = tmp_path / "examples.py"
     setup = """

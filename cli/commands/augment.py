@@ -12,6 +12,7 @@ from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
 from ..output import explained, show
 
 _EXAMPLE_LEN = 240
+_MANY_UNCHANGED = 0.1
 EPILOG = """
 Examples:
 
@@ -73,7 +74,7 @@ def _quieten_libraries() -> None:
 
 
 def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rate, sink = result["drop_rate"], result["sink_mass"]
+    rate = result["drop_rate"]
     seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items())
     rows = [
         ("texts", f"{result['texts']:,}"),
@@ -81,11 +82,8 @@ def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("rejected", f"{result['rejected']:,}" + ("  (rejected.jsonl)" if result["rejected"] else "")),
         ("rows written", f"{result['rows']:,}"),
         ("drop rate", f"{rate['planned']:.3f} planned, {rate['realised']:.3f} realised"),
-        (
-            "sink mass",
-            ", ".join(f"{name} {mass:.3f}" for name, mass in sink.items() if mass is not None) or "n/a",
-        ),
-        ("copies equal to their original", f"{result['unchanged']:,}"),
+        ("sink mass", _sink_words(result["sink_mass"])),
+        ("copies equal to their original", _unchanged_words(result)),
         ("seconds", seconds),
         ("peak memory", _gib(result["peak_bytes"])),
         ("written to", result["out"]),
@@ -97,6 +95,17 @@ def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     if result["aligned"]:
         rows.insert(2, ("aligned texts", f"{result['aligned']:,}  (the two tokenizers differ; scores were projected)"))
     return rows
+
+
+def _sink_words(sink: Mapping[str, float | None]) -> str:
+    shares = [f"{name} {mass:.3f}" for name, mass in sink.items() if mass is not None]
+    return ", ".join(shares) + " of all attention goes to the first token" if shares else "n/a (no model was run)"
+
+
+def _unchanged_words(result: Mapping[str, Any]) -> str:
+    share = result["unchanged"] / max(result["rows"], 1)
+    advice = "  (short texts drop little: see --rank relative, --target-rate)" if share > _MANY_UNCHANGED else ""
+    return f"{result['unchanged']:,}{advice}"
 
 
 def _gib(n_bytes: int) -> str:

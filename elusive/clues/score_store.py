@@ -28,7 +28,7 @@ SCORES_VERSION = 1
 _HASH_LEN = 16
 _HOUR = 3600.0
 _PARTS_IN_MEMORY = 64
-"""A part is about a quarter of a megabyte; a corpus in another order than the store's jumps between parts."""
+"""A part is at most about a quarter of a megabyte; a corpus in another order than the store's jumps between parts."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,6 +72,7 @@ def open_run(
     with _locked(path):
         before = None if overwrite else _read(path)
         try:
+            _refuse_foreign(path, products)
             if overwrite:
                 _remove(path, products)
             else:
@@ -95,14 +96,19 @@ def check_free(path: Path, options: Mapping[str, Any], *, products: tuple[str, .
     Raises:
         FolderError: with the differences.
     """
+    _refuse_foreign(path, products)
     before = _read(path)
-    foreign = sorted(name for name in products if (path / name).exists()) if before is None else []
-    if foreign:
-        raise FolderError(
-            f"{path} already holds {', '.join(foreign)} but no {_RUN}; name another --out, or --overwrite them"
-        )
     if before is not None:
         _check_same(path, before.get("options", {}), json.loads(json.dumps(options)))
+
+
+def _refuse_foreign(path: Path, products: tuple[str, ...]) -> None:
+    # Every run writes run.json before anything else; what lies there without one is the user's own.
+    foreign = sorted(name for name in products if (path / name).exists())
+    if foreign and not (path / _RUN).exists():
+        raise FolderError(
+            f"{path} already holds {', '.join(foreign)} but no {_RUN}, so they are no run's; name another --out"
+        )
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from elusive.data.rejected import RejectedLog
 from elusive.data.texts import Text
 from elusive.errors import FolderError
 
-MAX_CHARS: Final = 262_144
+MAX_CHARS: Final = 131_072
 MAX_TEXTS: Final = 1024
 _MANIFEST: Final = "staged.json"
 _VERSION: Final = 1

@@ -87,4 +87,4 @@ def _require(column: str, file: str, columns: Sequence[str], *, option: str) -> 
     if not found:
         # A file without a header shows its first texts as columns: they can be of any length.
         near = near_matches(column, [excerpt(name)[:_SHOWN_LEN] for name in columns])
-        raise InputError(f"no column {column!r} in {file}{near}; choose one with {option}")
+        raise InputError(f"no column {column!r} in {file}{near} (choose one with {option})")

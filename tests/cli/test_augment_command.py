@@ -245,13 +245,14 @@ def test_a_run_in_use_is_refused_with_its_owner(invoke: Invoke, tmp_path: Path) 
     assert re.search(r"in use by process \d+", result.stderr)
 
 
-def test_files_that_are_no_runs_are_not_overwritten(invoke: Invoke, tmp_path: Path) -> None:
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]], ids=["plain", "overwrite"])
+def test_files_that_are_no_runs_are_never_touched(invoke: Invoke, tmp_path: Path, overwrite: list[str]) -> None:
     (tmp_path / "out" / "data").mkdir(parents=True)
     (tmp_path / "out" / "data" / "precious").write_text("mine")
-    result = invoke("--quiet")
+    result = invoke("--quiet", *overwrite)
     assert result.exit_code == 1
-    assert "already holds data" in result.stderr
-    assert (tmp_path / "out" / "data" / "precious").read_text() == "mine"
+    assert "already holds data but no run.json" in result.stderr
+    assert contents(tmp_path, "out") == {"out/data/precious": b"mine"}
 
 
 def test_errors_show_their_traceback_when_asked(invoke: Invoke, monkeypatch) -> None:

@@ -131,7 +131,7 @@ def test_the_first_file_decides_on_ids_for_all(write):
 @pytest.mark.parametrize("name", ["c.jsonl", "c.csv", "c.parquet", "c.arrow"])
 def test_a_missing_column_is_an_error_with_near_matches(write, name):
     path = write(name, WRITERS[name](STRINGS))
-    with pytest.raises(InputError, match=r"no column 'txet' in .*c\..*; did you mean 'text'\?; .*--text-column"):
+    with pytest.raises(InputError, match=r"no column 'txet' in .*c\..*; did you mean 'text'\? .*--text-column"):
         read_all(path, text_column="txet")
     with pytest.raises(InputError, match=r"no column 'nr' in .*--id-column"):
         read_all(path, id_column="nr")
