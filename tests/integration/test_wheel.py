@@ -1,10 +1,13 @@
 """What is installed is `elusive` and `elusive_cli` alone, and it works from anywhere."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -67,3 +70,19 @@ def test_installed_it_runs_from_another_folder(wheel: Path, tmp_path: Path) -> N
     )
     assert done.stdout.startswith(str(site))
     assert (tmp_path / "augmented" / "run.json").exists()
+
+
+def test_all_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    requirements = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    declared = {re.split(r"[<>=\[ ]", requirement)[0].lower() for requirement in requirements}
+    imported = set()
+    for file in [*(ROOT / "elusive").rglob("*.py"), *(ROOT / "cli").rglob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {name.name.split(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(str(node.module).split(".")[0])
+    foreign = imported - set(sys.stdlib_module_names) - {"elusive", "yaml"}
+    assert "torch" in foreign
+    assert foreign <= declared, f"imported and not declared: {sorted(foreign - declared)}"
