@@ -1,6 +1,7 @@
 """What is installed is `elusive` and `elusive_cli` alone, and it works from anywhere."""
 
 import ast
+import itertools
 import os
 import re
 import shutil
@@ -74,7 +75,8 @@ def test_installed_it_runs_from_another_folder(wheel: Path, tmp_path: Path) -> N
 
 def test_all_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    requirements = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    extras = itertools.chain.from_iterable(project["optional-dependencies"].values())
+    requirements = [*project["dependencies"], *extras]
     declared = {re.split(r"[<>=\[ ]", requirement)[0].lower() for requirement in requirements}
     imported = set()
     for file in [*(ROOT / "elusive").rglob("*.py"), *(ROOT / "cli").rglob("*.py")]:
