@@ -2,9 +2,9 @@
 
     target[j] = Σ_k score[k] · |chars(k) ∩ chars(j)| / |chars(k)|        after scaling the text's scores to sum 1
 
-The total is kept, and on equal tokens the projection is the identity. One departure: target tokens that share a character
-(its bytes) share that character's part evenly, where the formula would give all of it to each; they are one unit
-anyway, and its mean score is unchanged.
+The total is kept, and on equal tokens the projection is the identity. One departure: target tokens that share a
+character (its bytes) share that character's part evenly, where the formula would give all of it to each. They are
+one unit, and on equal tokens its mean score is unchanged.
 """
 
 import numpy as np
