@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.elusive-setup
 
-.PHONY: demo test unit lint setup clean
+.PHONY: demo test unit faults lint setup clean
 
 demo: $(SETUP)  ## Score, contrast and augment the sample corpus with the tiny family, into ./demo
 	$(BIN)/elusive augment --out demo --overwrite
@@ -15,6 +15,12 @@ test: lint  ## Everything that CI runs
 
 unit: $(SETUP)  ## The quick tests alone
 	$(BIN)/pytest -n auto tests/unit -m "not slow"
+
+faults: $(SETUP)  ## Kills, full disks, damage, locks, bad input: all of it, counted in docs/RELIABILITY.md (a quarter of an hour)
+	rm -rf .faults && mkdir .faults
+	ELUSIVE_FAULTS=$(CURDIR)/.faults $(BIN)/pytest -n auto tests/integration/faults
+	ELUSIVE_FUZZ=full $(BIN)/pytest tests/fuzz --deselect tests/fuzz/test_fuzz_counts.py
+	$(BIN)/python -m tests.integration.faults.ledger .faults
 
 lint: $(SETUP)  ## Style, types, and the contract that imports only go down
 	$(BIN)/ruff check .
@@ -33,4 +39,4 @@ $(SETUP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .faults demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -5,6 +5,10 @@ from typing import Annotated
 import typer
 
 from .commands.augment import EPILOG, augment
+from .commands.compare_models import EPILOG as COMPARE_MODELS_EPILOG
+from .commands.compare_models import compare_models
+from .commands.push import EPILOG as PUSH_EPILOG
+from .commands.push import push
 
 app = typer.Typer(
     name="elusive",
@@ -14,6 +18,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("augment", epilog=EPILOG)(augment)
+app.command("compare-models", epilog=COMPARE_MODELS_EPILOG)(compare_models)
+app.command("push", epilog=PUSH_EPILOG)(push)
 
 
 def _version(wanted: bool) -> None:

@@ -17,6 +17,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from rich.markup import escape
 
+from elusive.config.fields import PANELS
+
 Job = Callable[..., None]
 
 Config = Annotated[
@@ -43,7 +45,7 @@ def options_of(config: type[BaseModel], *, argument: str) -> Callable[[Job], Cal
 
     def decorate(job: Job) -> Callable[..., None]:
         own = list(inspect.signature(job).parameters.values())[1:]
-        made = [_parameter(name, field, argument=name == argument) for name, field in config.model_fields.items()]
+        made = [_parameter(name, field, argument=name == argument) for name, field in _in_order(config)]
 
         @functools.wraps(job)
         def command(**values: Any) -> None:
@@ -59,13 +61,27 @@ def options_of(config: type[BaseModel], *, argument: str) -> Callable[[Job], Cal
     return decorate
 
 
+def _in_order(config: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """Fields by panel; in each, the job's own before those that it shares with other jobs."""
+
+    def place(item: tuple[str, FieldInfo]) -> tuple[int, int]:
+        inherited = sum(item[0] in base.model_fields for base in config.__mro__ if hasattr(base, "model_fields"))
+        return PANELS.index(_panel(item[1])), inherited
+
+    return sorted(config.model_fields.items(), key=place)
+
+
+def _panel(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    assert isinstance(extra, dict), f"{field} has no panel"
+    return str(extra["panel"])
+
+
 def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flags.items() if value is not None and value != []}
 
 
 def _parameter(name: str, field: FieldInfo, *, argument: bool) -> inspect.Parameter:
-    extra = field.json_schema_extra
-    assert isinstance(extra, dict), f"{name} has no panel"
     kind, metavar, choices = _flag_type(field.annotation)
     words: dict[str, Any] = {"help": _help(field, choices), "show_default": False}
     option: Any
@@ -73,7 +89,7 @@ def _parameter(name: str, field: FieldInfo, *, argument: bool) -> inspect.Parame
         option = typer.Argument(metavar=name.upper(), **words)
     else:
         flags = [_flag(name, both=kind is bool and field.default is True), *_SHORT.get(name, ())]
-        option = typer.Option(*flags, metavar=metavar, rich_help_panel=str(extra["panel"]), **words)
+        option = typer.Option(*flags, metavar=metavar, rich_help_panel=_panel(field), **words)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
@@ -89,8 +105,13 @@ def _help(field: FieldInfo, choices: tuple[str, ...]) -> str:
     if choices:
         parts.append(f"One of {', '.join(choices)}.")
     if field.default is not None and field.default != () and not isinstance(field.default, bool):
-        parts.append(f"Default: {field.default}.")
+        parts.append(f"Default: {_shown(field.default)}.")
     return escape(" ".join(parts))
+
+
+def _shown(default: Any) -> str:
+    """A default as it would be given: pairs of models one by one."""
+    return " and ".join(",".join(pair) for pair in default) if isinstance(default, tuple) else str(default)
 
 
 def _flag_type(annotation: Any) -> tuple[Any, str | None, tuple[str, ...]]:
@@ -103,6 +124,6 @@ def _flag_type(annotation: Any) -> tuple[Any, str | None, tuple[str, ...]]:
     if typing.get_origin(annotation) is Literal:
         return str, "CHOICE", typing.get_args(annotation)
     if typing.get_origin(annotation) is tuple:
-        return list[str], "PATTERN", ()
+        return list[str], "PATTERN" if typing.get_args(annotation)[0] is str else "LARGE,SMALL", ()
     names = {str: "TEXT", int: "N", float: "NUMBER"}
     return annotation, names.get(annotation), ()

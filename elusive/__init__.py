@@ -11,20 +11,26 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "AugmentResult": "elusive.jobs.augment",
     "ClueDropout": "elusive.clues.transform",
+    "CompareModelsResult": "elusive.jobs.comparison",
     "ElusiveError": "elusive.errors",
     "augment": "elusive.jobs.augment",
+    "compare_models": "elusive.jobs.compare_models",
     "contrast": "elusive.clues.contrast",
     "drop_probability": "elusive.clues.dropout",
+    "push": "elusive.hub.pushing",
     "received_attention": "elusive.attention.received",
 }
 
 __all__ = [
     "AugmentResult",
     "ClueDropout",
+    "CompareModelsResult",
     "ElusiveError",
     "augment",
+    "compare_models",
     "contrast",
     "drop_probability",
+    "push",
     "received_attention",
 ]
 
@@ -34,7 +40,10 @@ if TYPE_CHECKING:
     from elusive.clues.dropout import drop_probability
     from elusive.clues.transform import ClueDropout
     from elusive.errors import ElusiveError
+    from elusive.hub.pushing import push
     from elusive.jobs.augment import AugmentResult, augment
+    from elusive.jobs.compare_models import compare_models
+    from elusive.jobs.comparison import CompareModelsResult
 
 
 def __getattr__(name: str) -> Any:

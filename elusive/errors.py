@@ -6,10 +6,25 @@ catches `ElusiveError`, or the kind it can mend. Nothing here knows the rest of 
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+import yaml
+
+# A date that is none, a value that its tag does not allow, brackets without end: not all are YAMLError.
+YAML_ERRORS: Final = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
+"""What reading YAML raises where it is broken."""
 
 
 class ElusiveError(Exception):
-    """Anything that elusive can explain to its user in one line."""
+    """Anything that elusive can explain to its user in one line, whatever the names and values in it."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+def one_line(text: str) -> str:
+    """`text`, with what breaks a line, moves a cursor or turns the direction of writing shown as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class InputError(ElusiveError):
@@ -26,6 +41,10 @@ class OptionError(ElusiveError, ValueError):
 
 class FolderError(ElusiveError):
     """An output folder that belongs to another run, is locked, or cannot be written."""
+
+
+class HubError(ElusiveError):
+    """The Hugging Face Hub cannot be reached, or refuses."""
 
 
 class MissingExtraError(ElusiveError, ImportError):

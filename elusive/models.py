@@ -81,8 +81,11 @@ def load_tokenizer(source: ModelSource) -> "PreTrainedTokenizerFast":
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(source.path, **source._common)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise _explain(source, error, "tokenizer") from error
+    except Exception as error:
+        # Of a damaged tokenizer.json, tokenizers raises a bare Exception.
+        if type(error) is Exception or isinstance(error, OSError | ValueError | KeyError | ImportError):
+            raise _explain(source, error, "tokenizer") from error
+        raise
     if not isinstance(tokenizer, PreTrainedTokenizerFast) or not tokenizer.is_fast:
         raise ModelError(
             f"{source.name}: its tokenizer ({type(tokenizer).__name__}) gives no character offsets; elusive needs a "

@@ -130,7 +130,7 @@ def _with_stray_characters(starts: NDArray[np.int32], ends: NDArray[np.int32], t
     stray = [i for i in np.flatnonzero(np.cumsum(covered[:-1]) == 0).tolist() if not text[i].isspace()]
     if not stray:
         return ends
-    moved = ends.copy()
-    for i in stray:  # in order, so that a run of them moves an end on step by step
-        moved[moved == i] = i + 1
-    return moved
+    end_of_run = np.arange(len(text) + 1, dtype=ends.dtype)
+    for i in reversed(stray):
+        end_of_run[i] = end_of_run[i + 1]
+    return end_of_run[ends]

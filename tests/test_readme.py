@@ -65,6 +65,18 @@ def test_make_demo_prints_what_the_readme_shows(demo: Demo) -> None:
     assert without_measures(demo.stdout) == without_measures(shown)
 
 
+def test_compare_models_prints_what_the_readme_shows() -> None:
+    [shown] = re.findall(r"<!-- output: compare-models -->\n```text\n(.*?)```", README, flags=re.DOTALL)
+    done = run("elusive compare-models --quiet", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert without_figures(done.stdout) == without_figures(shown)
+
+
+def without_figures(text: str) -> list[str]:
+    """Words and their order: memory and speed are others on every machine, and widths go with them."""
+    return re.sub(r"[\d.,]+( [kM]i?B?)?", "#", text).split()
+
+
 def without_measures(table: str) -> list[str]:
     return [line.rstrip() for line in table.splitlines() if not line.startswith(("seconds", "peak memory"))]
 
@@ -90,7 +102,7 @@ trainer.train()
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
-    known = run("elusive augment --help", cwd=ROOT).stdout
+    known = "".join(run(f"elusive {job} --help", cwd=ROOT).stdout for job in ("augment", "compare-models", "push"))
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert flags, "the README names options"
     assert flags <= set(re.findall(r"--[a-z][a-z-]+", known))

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from elusive.config import AugmentConfig, load
 
+from ..libraries import quieten_libraries
 from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
 from ..output import explained, show
+from ..words import duration, memory
 
 _EXAMPLE_LEN = 240
 _MANY_UNCHANGED = 0.1
@@ -23,6 +26,8 @@ Examples:
   elusive augment docs.parquet --text-column body --target-rate 0.3 --protect digits -o out
 
   elusive augment docs.jsonl --guide random --match-rate contrast --scores out/scores -o control
+
+  elusive augment docs.jsonl --license cc-by-4.0 -o out --push-to-hub you/docs-augmented --private
 """
 
 
@@ -48,7 +53,7 @@ def augment(
 
         options = load(AugmentConfig, file=config, assignments=assignments or [], flags=flags)
         progress = Bars(quiet=quiet or as_json)
-        _quieten_libraries()
+        quieten_libraries()
         if dry_run:
             from elusive.jobs.plan import plan_augment
 
@@ -63,16 +68,6 @@ def augment(
             _say_what_next(options)
 
 
-def _quieten_libraries() -> None:
-    """Loading bars of a library would stand between ours."""
-    from datasets.utils.logging import disable_progress_bar
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    disable_progress_bar()
-
-
 def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     rate = result["drop_rate"]
     seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items())
@@ -85,9 +80,14 @@ def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("sink mass", _sink_words(result["sink_mass"])),
         ("copies equal to their original", _unchanged_words(result)),
         ("seconds", seconds),
-        ("peak memory", _gib(result["peak_bytes"])),
+        ("peak memory", memory(result["peak_bytes"])),
         ("written to", result["out"]),
     ]
+    report = Path(result["out"]) / "report.html"
+    if report.exists():  # a folder that an earlier version finished has none
+        rows.append(("report", str(report)))
+    if result["pushed_to"]:
+        rows.append(("pushed to", result["pushed_to"]))
     example = result["example"]
     if example["clues"]:
         rows.append((f"clues of {example['source_id']}", ", ".join(example["clues"])))
@@ -108,10 +108,6 @@ def _unchanged_words(result: Mapping[str, Any]) -> str:
     return f"{result['unchanged']:,}{advice}"
 
 
-def _gib(n_bytes: int) -> str:
-    return f"{n_bytes / 2**30:.2f} GiB"
-
-
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _EXAMPLE_LEN else line[: _EXAMPLE_LEN - 1] + "…"
@@ -126,8 +122,8 @@ def _plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     for side in plan["models"]:
         todo = side["texts_to_score"]
-        memory = f"{_gib(side['weight_bytes'])} of weights, {_gib(side['peak_bytes'])} with a sample"
-        cost = f"{todo:,} texts in about {side['passes']:,} passes, {_duration(side['seconds'])}, {memory}"
+        room = f"{memory(side['weight_bytes'])} of weights, {memory(side['peak_bytes'])} with a sample"
+        cost = f"{todo:,} texts in about {side['passes']:,} passes, {duration(side['seconds'])}, {room}"
         rows.append(
             (
                 f"{side['role']} model",
@@ -137,12 +133,6 @@ def _plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     options = {name: value for name, value in plan["options"].items() if value is not None}
     rows.append(("options", " ".join(f"{name}={value}" for name, value in options.items())))
     return rows
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _say_what_next(config: Any) -> None:

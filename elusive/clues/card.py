@@ -1,104 +1,173 @@
-"""The dataset card of an augmented corpus: what was done, with which models and settings, and how to load it.
+"""The dataset card of an augmented corpus: what was done, with which models and settings, and how to use it.
 
-Only names that mean something to others go in: no local path of models or corpus.
+Only names that mean something to others go in: no path of this machine, no time. The same run gives the same card. Its
+text is marked as generated, so that what a person adds or changes is told from it.
 """
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from elusive.clues.card_text import BODY, CLUE_COLUMNS, DATA_COLUMNS, NO_LICENCE
 from elusive.config import NEUTRAL_OPTIONS, AugmentConfig
-from elusive.data.dataset_folder import dataset_card
+from elusive.data.card_merge import generated
+from elusive.data.dataset_folder import clues_schema, data_schema, dataset_card
+from elusive.data.markdown import code, escaped, struck_out, table
 
-_BODY = """\
-# {title}
-
-Token-dropout copies of a corpus for continual pretraining. Every token was scored by the attention it receives in a
-large and in a small language model; what the large one attends to and the small one overlooks is kept, the rest is
-dropped at random. Made by [elusive](https://pypi.org/project/elusive/) after Gao et al., AAAI 2025
-([arXiv 2409.17954](https://arxiv.org/abs/2409.17954)).
-
-| | |
-|---|---|
-| source texts | {texts:,} ({tokens:,} tokens of the large model) |
-| rows | {rows:,}: {originals} |
-| large model | {large} |
-| small model | {small} |
-| guide | {guide}{equation} |
-| drop mode | {drop_mode}, by {unit} |
-| drop rate | {planned:.1%} planned, {realised:.1%} realised |
-| rows set aside | {rejected:,} |
-
-## Columns
-
-`default`: `text`; `source_id`; `copy` (0 is the original); `kept` and `dropped` in units; `dropped_spans`, pairs of
-start and end in code points of the source.
-
-`clues`, one row a token of a source: `position`, `token`, `start`, `end` (code points), `unit`, `received_large`,
-`received_small`, `contrast`, `rank` (0 is the strongest clue), `p_drop`.
-
-## Loading
-
-```python
-from datasets import load_dataset
-
-train = load_dataset("{folder}", split="train")
-clues = load_dataset("{folder}", "clues", split="train")
-```
-
-## Limits
-
-What a model attends to is a signal, not a proof of what matters. Numbers, names and negations may be dropped from a
-copy unless they were protected; the originals are {kept}.
-"""
+_EXAMPLE_LEN: Final = 600
+_MODES: Final = {
+    "delete": "deleted; where that leaves two spaces side by side, one goes",
+    "blank": "overwritten with spaces",
+    "mask": "replaced by {mask}",
+}
+_CONTRASTS: Final = {
+    "difference": "large − small",
+    "log-ratio": "the logarithm of large / small",
+    "rank-difference": "the difference of the two ranks",
+}
 
 
-def augment_card(config: AugmentConfig, *, result: Mapping[str, Any], models: tuple[str, str], corpus: str) -> str:
+def augment_card(
+    config: AugmentConfig,
+    *,
+    result: Mapping[str, Any],
+    models: tuple[str, str],
+    corpus: str,
+    example: tuple[str, Sequence[tuple[int, int]]],
+    versions: Mapping[str, str],
+) -> str:
     """The README.md of an augmented corpus.
 
     Args:
-        config: the run's options.
+        config: the run's options, with names that mean something to others.
         result: the fields of `AugmentResult`.
         models: fingerprints of the large and the small model.
         corpus: fingerprint of the texts.
+        example: a text, and the spans that copy 1 of it drops.
+        versions: of what the rows depend on.
     """
-    name = Path(config.out).resolve().name
-    kept = "among the rows" if config.originals else "not among the rows"
-    equation = "" if result["beta"] is None else f", α {config.alpha:g}, β {result['beta']:.4g} on {config.rank} ranks"
-    body = _BODY.format(
-        title=name,
-        texts=result["texts"],
-        tokens=result["tokens"],
-        rows=result["rows"],
-        originals=f"{config.copies} copies of each text" + (", and the text itself" if config.originals else ""),
-        large=_public_name(config.large, models[0]),
-        small=_public_name(config.small, models[1]),
-        guide=config.guide,
-        equation=equation or f", uniformly at {result['alpha']:.4g}",
-        drop_mode=config.drop_mode,
-        unit=config.unit,
-        planned=result["drop_rate"]["planned"],
-        realised=result["drop_rate"]["realised"],
-        rejected=result["rejected"],
-        kept=kept,
-        folder=name,
+    title = f"{config.corpus}: copies that keep its elusive clues"
+    body = BODY.format(
+        title=escaped(title),
+        texts=f"{result['texts']:,}",
+        rows=f"{result['rows']:,}",
+        corpus=code(config.corpus),
+        ranking=_ranking(config),
+        equation=_equation(config, result),
+        copies=config.copies,
+        originals=", and each text itself is a row too" if config.originals else "",
+        mode=_MODES[config.drop_mode].format(mask=code(config.mask_string)),
+        settings=_settings(config, result, models=models),
+        example=struck_out(*example, length=_EXAMPLE_LEN),
+        data_columns=_columns(data_schema(), DATA_COLUMNS, row_format=config.format),
+        clue_columns=_columns(clues_schema(), CLUE_COLUMNS, row_format=config.format),
+        name=Path(config.out).resolve().name.replace('"', ""),
+        command=_command(config),
+        made_of=table(("", ""), [(name, code(version)) for name, version in _made_of(models, corpus, versions)]),
+        licence=f"{code(config.license)}." if config.license else NO_LICENCE,
     )
-    front_matter = {"tags": ["elusive", "data-augmentation", "continual-pretraining"], "pretty_name": name}
-    return dataset_card(front_matter, body, format=config.format, identity=_identity(config, models, corpus))
+    front_matter = {
+        **({"license": config.license.lower()} if config.license else {}),
+        "pretty_name": title,
+        "task_categories": ["text-generation"],
+        "size_categories": [_size_category(result["rows"])],
+        "tags": ["elusive", "data-augmentation", "continual-pretraining", "token-dropout"],
+    }
+    return dataset_card(front_matter, generated(body), format=config.format, identity=_identity(config, models, corpus))
 
 
 def _identity(config: AugmentConfig, models: tuple[str, str], corpus: str) -> str:
     """Differs where any row does."""
-    named_by_content = {"corpus", "large", "small"}
-    options = config.model_dump(mode="json", exclude={*NEUTRAL_OPTIONS, *named_by_content})
+    without_effect = {*NEUTRAL_OPTIONS, "license", "corpus", "large", "small"}  # the last three are named by content
+    options = config.model_dump(mode="json", exclude=without_effect)
     state = json.dumps([options, models, corpus], sort_keys=True)
     return f"elusive augment {blake2b(state.encode(), digest_size=8).hexdigest()}"
 
 
-def _public_name(name: str, fingerprint: str) -> str:
-    """A model as others can find it; of a local one its folder's name, and what its weights hash to."""
+def _ranking(config: AugmentConfig) -> str:
+    units = "words" if config.unit == "word" else "tokens"
+    if config.guide == "random":
+        return f"The {units} of a text are not ranked: this is the control that drops without looking."
+    if config.guide == "contrast":
+        return f"The {units} of a text are ranked by the contrast ({_CONTRASTS[config.contrast]}), the largest first."
+    model = config.guide.removeprefix("attention:")
+    return f"The {units} of a text are ranked by their attention in the {model} model, the largest first: a control."
+
+
+def _equation(config: AugmentConfig, result: Mapping[str, Any]) -> str:
+    if result["beta"] is None:
+        return f"p_drop = {result['alpha']:.4g}"
+    rank = "r · 64 / n" if config.rank == "relative" else "r"
+    where = "r = rank from 0, n = units of the text" if config.rank == "relative" else "r = rank from 0"
+    return f"p_drop = α · (1 − exp(−β · {rank}))    α = {result['alpha']:.4g}, β = {result['beta']:.4g}, {where}"
+
+
+def _settings(config: AugmentConfig, result: Mapping[str, Any], *, models: tuple[str, str]) -> str:
+    rates = result["drop_rate"]
+    protected = ["`,` and `.`", *(code(pattern) for pattern in config.protect)]
+    rows = [
+        ("large model", _model(config.large, models[0])),
+        ("small model", _model(config.small, models[1])),
+        ("guide", code(config.guide)),
+        ("contrast", code(config.contrast)),
+        ("unit", code(config.unit)),
+        ("never dropped", ", ".join(protected)),
+        ("drop mode", code(config.drop_mode)),
+        ("drop rate", f"{rates['planned']:.1%} planned, {rates['realised']:.1%} realised"),
+        ("source texts", f"{result['texts']:,}, of {result['tokens']:,} tokens of the large model"),
+        ("rows", f"{result['rows']:,}, of which {result['unchanged']:,} copies equal their text"),
+        ("source rows set aside", f"{result['rejected']:,}"),
+        ("seed", f"{config.seed}"),
+    ]
+    return table(("", ""), rows)
+
+
+def _columns(schema: Any, meanings: Mapping[str, str], *, row_format: str) -> str:
+    def kind(field: Any) -> str:
+        if str(field.type).startswith("list"):
+            return "string, JSON" if row_format == "csv" else "list of pairs of int32"
+        return "float32" if str(field.type) == "float" else str(field.type)
+
+    return table(("column", "type", ""), [(f"`{f.name}`", kind(f), meanings[f.name]) for f in schema])
+
+
+def _command(config: AugmentConfig) -> str:
+    """The command that made it, with names that mean something to others, and all that was not at its default."""
+    words = ["elusive", "augment", config.corpus]
+    for name, field in AugmentConfig.model_fields.items():
+        value = getattr(config, name)
+        flag = f"--{name.replace('_', '-')}"
+        if name in {*NEUTRAL_OPTIONS, "corpus"} or (value == field.default and name not in ("large", "small", "seed")):
+            continue
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        elif name == "protect":
+            words += [word for pattern in value for word in (flag, pattern)]
+        elif isinstance(value, tuple):
+            words.append(f"{flag}={','.join(map(str, value))}")
+        else:
+            words += [flag, str(value)]
+    return "$ " + " ".join(shlex.join([*words, "--out", "OUT"]).splitlines())
+
+
+def _made_of(models: tuple[str, str], corpus: str, versions: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [("texts", corpus), ("large model", models[0]), ("small model", models[1]), *versions.items()]
+
+
+def _model(name: str, fingerprint: str) -> str:
+    """A model as others can find it; of a local one its folder's name."""
     if fingerprint.startswith("hub:"):
-        return f"[{name}](https://huggingface.co/{name}) at `{fingerprint.rpartition('@')[2]}`"
-    return f"{Path(name).resolve().name} (`{fingerprint}`)"
+        return f"[{escaped(name)}](https://huggingface.co/{name}) at {code(fingerprint.rpartition('@')[2])}"
+    return code(name)
+
+
+def _size_category(rows: int) -> str:
+    """The Hub's word for a number of rows."""
+    bounds = ["1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T"]
+    place = next((i for i in range(len(bounds)) if rows < 1000 * 10**i), len(bounds))
+    if place == len(bounds):
+        return f"n>{bounds[-1]}"
+    return f"{bounds[place - 1]}<n<{bounds[place]}" if place else f"n<{bounds[0]}"

@@ -1,6 +1,10 @@
 """What is counted on the way from a corpus to its copies; sums over parts are the run's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from elusive.clues.histograms import NO_HISTOGRAMS, Histograms
 
 
 @dataclass(kw_only=True)
@@ -17,6 +21,7 @@ class PartCounts:
         unchanged: copies equal to their original.
         sink_large, sink_small: Σ over rows of the attention to the first token.
         rows_large, rows_small: those rows.
+        histograms: how the drops spread over ranks and places, and how long the texts are.
     """
 
     texts: int = 0
@@ -32,9 +37,28 @@ class PartCounts:
     sink_small: float = 0.0
     rows_large: int = 0
     rows_small: int = 0
+    histograms: Histograms = NO_HISTOGRAMS
 
     def __add__(self, other: "PartCounts") -> "PartCounts":
         return PartCounts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
+    @property
+    def totals(self) -> dict[str, float]:
+        """All but the histograms, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "histograms"}
+
+    def to_json(self) -> dict[str, Any]:
+        """Numbers alone, for `json`."""
+        return {**self.totals, "histograms": self.histograms.to_json()}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """What `to_json` gave.
+
+        Raises:
+            KeyError, TypeError: it was given by a version that counted other things.
+        """
+        return cls(**{**record, "histograms": Histograms.from_json(record["histograms"])})
 
     @property
     def planned_rate(self) -> float:

@@ -136,7 +136,7 @@ class ScoreStore:
             self._places[digest] = (part, row)
 
     def _set_aside(self, part: Path, why: str) -> None:
-        with contextlib.suppress(FileNotFoundError):  # another run that shares the store was first
+        with contextlib.suppress(OSError):  # another run was first, or the store may only be read
             part.rename(part.with_suffix(".damaged"))
         self._places = {digest: place for digest, place in self._places.items() if place[0] != part}
         self._on_damage(f"{part}: {why}; set aside as {part.with_suffix('.damaged').name}, its texts are scored again")

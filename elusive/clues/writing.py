@@ -4,8 +4,7 @@ A part depends on its chunks, the scores and the settings alone, so parts can be
 any order, again after a kill, and are the same bytes.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from numpy.typing import NDArray
 
 from elusive.choices import RowFormat
 from elusive.clues.counts import PartCounts
+from elusive.clues.histograms import N_PLACES, UnitLog
 from elusive.clues.scored_corpus import ScoredCorpus, ScoredText
 from elusive.clues.text_clues import DropPlan, copies
-from elusive.data.atomic import write_json
 from elusive.data.dataset_folder import clues_schema, data_schema, part_name, write_rows
+from elusive.data.sealed import read_sealed, write_sealed
 
 CHUNKS_PER_PART = 4
 _BATCH_ROWS = 4096
@@ -53,42 +53,54 @@ class PartWriter:
         return self.folder / ".elusive" / "parts" / f"{index:05d}.json"
 
     def counted(self, index: int) -> PartCounts | None:
-        """What was counted when a part was written; None where it is not."""
+        """What was counted when a part was written; None where it is not there as written, or by another version."""
         try:
-            return PartCounts(**json.loads(self.counts_path(index).read_text(encoding="utf-8")))
-        except FileNotFoundError:
+            return PartCounts.from_json(read_sealed(self.counts_path(index)))
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def write(self, index: int) -> PartCounts:
         """Write a part: data, clues, then its counts, each complete or not at all."""
         staged = self.corpus.staged
         chunks = range(index * CHUNKS_PER_PART, min((index + 1) * CHUNKS_PER_PART, staged.n_chunks))
-        counts, rows, clues = PartCounts(), _GrowingTable(data_schema()), _GrowingTable(clues_schema())
+        counts, log = PartCounts(), UnitLog()
+        rows, clues = _GrowingTable(data_schema()), _GrowingTable(clues_schema())
         for scored in self.corpus.texts(chunks):
             p = self.plan.probabilities(scored.clues)
             clues.add(_clue_columns(scored, p, ranked=not self.plan.uniform))
-            counts += scored.counts + self._add_rows(rows, scored, p)
+            counts += scored.counts + self._add_rows(rows, scored, p, log)
+        counts.histograms = log.histograms()
         name = part_name(index, self.n_parts, self.format)
-        for folder, table in (("data", rows), ("clues", clues)):
-            (self.folder / folder).mkdir(exist_ok=True)
-            write_rows(self.folder / folder / name, table.finish(), format=self.format)
+        files = {self.folder / "data" / name: rows, self.folder / "clues" / name: clues}
+        for file, table in files.items():
+            file.parent.mkdir(exist_ok=True)
+            write_rows(file, table.finish(), format=self.format)
         self.counts_path(index).parent.mkdir(parents=True, exist_ok=True)
-        write_json(self.counts_path(index), asdict(counts))
+        write_sealed(self.counts_path(index), counts.to_json(), files=files)
         return counts
 
-    def _add_rows(self, rows: "_GrowingTable", scored: ScoredText, p: NDArray[np.float64]) -> PartCounts:
+    def _add_rows(self, rows: "_GrowingTable", scored: ScoredText, p: NDArray[np.float64], log: UnitLog) -> PartCounts:
         text, units, droppable = scored.text, scored.clues.units, scored.clues.droppable
         n_units, n_droppable = len(units), int(droppable.sum())
         counts = PartCounts(droppable=n_droppable, planned=float(p.sum()), drawn=n_droppable * self.n_copies)
         if self.originals:
             rows.add(_row(text.text, text.id, number=0, n_units=n_units, dropped=()))
             counts.rows += 1
-        numbers = range(1, self.n_copies + 1)
+        numbers, cut_at = range(1, self.n_copies + 1), []
         for copy in copies(text.text, units, p, plan=self.plan, text_id=text.id, numbers=numbers):
             rows.add(_row(copy.text, text.id, number=copy.number, n_units=n_units, dropped=copy.dropped))
             counts.rows += 1
             counts.dropped += len(copy.dropped)
             counts.unchanged += copy.text == text.text
+            cut_at += [start for start, _ in copy.dropped]
+        dropped = np.searchsorted(units.starts, np.array(cut_at, dtype=units.starts.dtype), side="right") - 1
+        log.add(
+            n_tokens=len(scored.tokens),
+            ranks=self.plan.effective_ranks(scored.clues),
+            places=np.flatnonzero(droppable) * N_PLACES // max(n_units, 1),
+            p=p[droppable],
+            dropped=np.bincount(dropped, minlength=n_units)[droppable],
+        )
         return counts
 
 

@@ -48,10 +48,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in _FULL:
-            raise FolderError(
-                f"cannot write {path}: {os.strerror(error.errno or 0)}; "
-                "free space and run the same command again: it goes on where it was"
-            ) from error
+            raise _full(path, error) from error
         raise
 
 
@@ -94,9 +91,18 @@ def _create(temporary: Path, path: Path) -> None:
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
+        if error.errno in _FULL:
+            raise _full(path, error) from error
         raise FolderError(
             f"cannot write {path}: {error.strerror}; name a folder that exists and can be written"
         ) from error
+
+
+def _full(path: Path, error: OSError) -> FolderError:
+    return FolderError(
+        f"cannot write {path}: {os.strerror(error.errno or 0)}; "
+        "free space and run the same command again: it goes on where it was"
+    )
 
 
 def _sync(path: Path) -> None:
@@ -106,5 +112,8 @@ def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if not (path.is_dir() and error.errno == errno.EINVAL):  # SMB and some FUSE file systems sync no folders
+            raise
     finally:
         os.close(descriptor)

@@ -4,15 +4,22 @@ The front matter names each subset's files, so that `datasets.load_dataset(folde
 everything else that lies there. Knows the text of a card, not the rows.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from elusive.errors import InputError
+from elusive.errors import YAML_ERRORS, InputError
 
 _FENCE: Final = "---"
+_CARD: Final = re.compile(
+    r"(?P<mark>\ufeff?)"
+    r"(?:(?P<opening>---[ \t]*\r?\n)(?P<header>(?:[^\n]*\n)*?)(?P<closing>---[ \t]*(?:\r?\n|\Z)))?"
+    r"(?P<body>[\s\S]*)"
+)
 
 
 def declared_patterns(folder: Path) -> dict[str, list[str]] | None:
@@ -27,15 +34,39 @@ def declared_patterns(folder: Path) -> dict[str, list[str]] | None:
     configs = _front_matter(folder / "README.md").get("configs")
     if not isinstance(configs, list) or not configs:
         return None
-    config = _default_config(configs, folder)
-    data_files = config.get("data_files")
-    if data_files is None:
-        return None
-    base = str(config.get("data_dir") or "")
-    return {
-        split: [f"{base}/{pattern}" if base else pattern for pattern in patterns]
-        for split, patterns in _by_split(data_files).items()
-    }
+    try:
+        config = _default_config(configs, folder)
+        data_files = config.get("data_files")
+        if data_files is None:
+            return None
+        base = config.get("data_dir")
+        return {
+            split: [f"{_word(base)}/{pattern}" if base else pattern for pattern in patterns]
+            for split, patterns in _by_split(data_files).items()
+        }
+    except (TypeError, AttributeError) as error:
+        raise InputError(
+            f"the card of {folder} has configs that are not understood; expected for each a config_name, and "
+            "data_files that are a path, a list of paths, or a list of splits and paths"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card in its parts, which are the whole text: byte-order mark, fence, front matter, fence, the rest."""
+
+    mark: str
+    opening: str
+    header: str
+    closing: str
+    body: str
+
+
+def split_card(text: str) -> Card:
+    """A card in its parts; without front matter, all is mark and body."""
+    found = _CARD.fullmatch(text)
+    assert found is not None, "every part may be empty"
+    return Card(**found.groupdict(default=""))
 
 
 def with_front_matter(front_matter: Mapping[str, Any], body: str) -> str:
@@ -51,12 +82,9 @@ def _front_matter(readme: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{readme} cannot be read: {error}") from error
-    lines = content.splitlines()
-    if not lines or lines[0].rstrip() != _FENCE or _FENCE not in lines[1:]:
-        return {}
     try:
-        loaded = yaml.safe_load("\n".join(lines[1 : lines.index(_FENCE, 1)]))
-    except yaml.YAMLError as error:
+        loaded = yaml.safe_load(split_card(content).header)
+    except YAML_ERRORS as error:
         raise InputError(f"the front matter of {readme} is broken YAML: {' '.join(str(error).split())}") from error
     return loaded if isinstance(loaded, dict) else {}
 
@@ -71,7 +99,7 @@ def _default_config(configs: Sequence[Mapping[str, Any]], folder: Path) -> Mappi
             return config
     if len(configs) == 1:
         return configs[0]
-    names = ", ".join(repr(config.get("config_name")) for config in configs)
+    names = ", ".join(repr(_word(config.get("config_name"))) for config in configs)
     raise InputError(f"the card of {folder} declares several subsets and no default ({names}); name one's files")
 
 
@@ -81,5 +109,12 @@ def _by_split(data_files: object) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for entry in entries:
         split, paths = (entry.get("split"), entry.get("path")) if isinstance(entry, dict) else ("train", entry)
-        found.setdefault(str(split), []).extend(str(p) for p in (paths if isinstance(paths, list) else [paths]))
+        found.setdefault(_word(split), []).extend(map(_word, paths if isinstance(paths, list) else [paths]))
     return found
+
+
+def _word(value: object) -> str:
+    """A string as it is; anything else, whose form may be endless (YAML's anchors), is none of a card's words."""
+    if not isinstance(value, str):
+        raise TypeError("expected a string")
+    return value

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from elusive.data.rejected import Reason, Rejection
+from elusive.data.rejected import Reason, Rejection, excerpt
 from elusive.data.tables import Columns, Row, Table
 from elusive.errors import InputError
 
 _BATCH_ROWS: Final = 128
 _BUFFER_LEN: Final = 1 << 20
+_NO_VALUE: Final = (ValueError, OverflowError)  # a string that is not UTF-8; a date beyond the calendar
 
 
 @contextlib.contextmanager
@@ -29,10 +30,11 @@ def parquet_table(path: Path) -> Iterator[Table]:
     with _naming_damage(path, "Parquet"):
         # A buffer size makes the reader stream a column instead of holding its whole row group.
         file = pq.ParquetFile(path, buffer_size=_BUFFER_LEN, pre_buffer=False, page_checksum_verification=True)
+        names = file.schema_arrow.names
     with file:
         yield Table(
             str(path),
-            file.schema_arrow.names,
+            names,
             lambda wanted: _rows(
                 file.iter_batches(batch_size=_BATCH_ROWS, columns=wanted.names), wanted, path, "Parquet"
             ),
@@ -54,8 +56,9 @@ def arrow_table(path: Path) -> Iterator[Table]:
             is_file = mapped.read(6) == b"ARROW1"
             mapped.seek(0)
             reader = pa.ipc.open_file(mapped) if is_file else pa.ipc.open_stream(mapped)
+            names = reader.schema.names
         batches = _file_batches(reader) if is_file else iter(reader)
-        yield Table(str(path), reader.schema.names, lambda wanted: _rows(_cut(batches), wanted, path, "Arrow"))
+        yield Table(str(path), names, lambda wanted: _rows(_cut(batches, wanted), wanted, path, "Arrow"))
 
 
 def _file_batches(reader: Any) -> Iterator[Any]:
@@ -63,11 +66,30 @@ def _file_batches(reader: Any) -> Iterator[Any]:
         yield reader.get_batch(index)
 
 
-def _cut(batches: Iterator[Any]) -> Iterator[Any]:
+def _cut(batches: Iterator[Any], wanted: Columns) -> Iterator[Any]:
     """Small slices of batches, which can hold a whole shard; slicing copies nothing."""
-    for batch in batches:
+    for whole in batches:
+        batch = whole.select(wanted.names)
+        _check_places(batch)
         for start in range(0, batch.num_rows, _BATCH_ROWS):
             yield batch.slice(start, _BATCH_ROWS)
+
+
+def _check_places(batch: Any) -> None:
+    """Refuses offsets and lengths that leave their buffers: Arrow takes them on trust, and would end the process.
+
+    Whether strings are UTF-8 is seen row by row later on, so they are looked at as bytes.
+    """
+    import pyarrow as pa
+
+    batch.validate()
+    of_bytes = {
+        pa.string(): pa.binary(),
+        pa.large_string(): pa.large_binary(),
+        pa.string_view(): pa.binary_view(),
+    }
+    for column in batch.columns:
+        column.view(of_bytes.get(column.type, column.type)).validate(full=True)
 
 
 def _rows(batches: Iterator[Any], wanted: Columns, path: Path, kind: str) -> Iterator[Row | Rejection]:
@@ -89,17 +111,17 @@ def _row(values: dict[str, object], file: str, number: int) -> Row | Rejection:
 
 
 def _values(column: Any) -> list[object]:
-    """Python values of a column; a string that is not UTF-8 becomes the error that tells so."""
+    """Python values of a column; what Python cannot hold becomes the error that tells so."""
     try:
         return list(column.to_pylist())
-    except UnicodeDecodeError:
+    except _NO_VALUE:
         return [_value(cell) for cell in column]
 
 
 def _value(cell: Any) -> object:
     try:
         return cell.as_py()
-    except UnicodeDecodeError as error:
+    except _NO_VALUE as error:
         return error
 
 
@@ -109,6 +131,6 @@ def _naming_damage(path: Path, kind: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = excerpt(" ".join(str(error).split()))
         raise InputError(f"{path} cannot be read as {kind}: {reason}") from error

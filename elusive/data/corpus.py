@@ -55,9 +55,13 @@ def read_corpus(
     """
     if limit is not None and limit < 1:
         raise OptionError(f"limit is {limit}; it must be at least 1")
+    try:
+        parts = _locate(source, split)
+    except OSError as error:  # a folder on the way that may not be entered; a name longer than any file's
+        raise InputError(f"cannot read {source}: {error.strerror}") from error
     reading = _Reading(
         source=str(source),
-        parts=_locate(source, split),
+        parts=parts,
         text_column=text_column,
         id_column=id_column,
         paragraphs=paragraphs,
@@ -129,12 +133,18 @@ class _Reading:
 
 
 def _locate(source: str | Path, split: str) -> Sequence[Path | HubDataset]:
-    path = Path(source).expanduser()
+    if source == "":  # which is the working folder to pathlib
+        raise InputError("no corpus is named; give a file, a folder or the name of a Hugging Face dataset")
+    path = Path(source)
+    with contextlib.suppress(RuntimeError):  # ~ and nobody of that name: a file that is missing
+        path = path.expanduser()
     if path.is_dir():
         return files_of_folder(path, split=split)
     if path.is_file():
         require_no_split(path, split)
         return [path]
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"{source} is a link that leads nowhere; name the file itself")
     if path.exists():
         raise InputError(f"{source} is neither a file nor a folder; write it to a file first")
     hub = HubDataset.parse(source, split=split) if isinstance(source, str) else None

@@ -1,4 +1,4 @@
-"""Reads csv and tsv with a header, fields of any length, and any mixture of newlines.
+"""Reads csv and tsv with a header, long fields, and any mixture of newlines.
 
 Both are read with csv quoting, strictly: the lenient reading would eat quotes out of a text, or join rows at
 an unclosed quote, without a word. A line number is that of the line on which the row begins. Memory is one
@@ -10,14 +10,13 @@ import csv
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from elusive.data.rejected import Reason, Rejection, excerpt
-from elusive.data.streams import is_undecodable, open_lines
+from elusive.data.streams import LONGEST_TEXT, is_undecodable, lines_of, open_lines
 from elusive.data.tables import Columns, Row, Table
 from elusive.errors import InputError
 
-_LONGEST_FIELD: Final = 2**31 - 1  # the largest that a C long holds on every platform
 _limit_lock = threading.Lock()
 
 
@@ -39,7 +38,7 @@ def delimited_table(path: Path, *, delimiter: str) -> Iterator[Table]:
         InputError: the file cannot be opened, is cut short, or its header is broken.
     """
     with open_lines(path) as lines:
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        reader = csv.reader(lines_of(lines, path), delimiter=delimiter, strict=True)
         header = _header(reader, str(path))
         if not header:
             yield Table(str(path), None, lambda _: iter(()))
@@ -55,20 +54,20 @@ def _header(reader: _CsvReader, file: str) -> list[str] | None:
             fields = _next_fields(reader)
         return fields
     except csv.Error as error:
-        raise InputError(f"the header of {file} cannot be read: {error}") from error
+        raise InputError(f"the header of {file} cannot be read: {excerpt(str(error))}") from error
 
 
 def _next_fields(reader: _CsvReader) -> list[str] | None:
     """The next row's fields; None at the end.
 
-    The limit on a field's length belongs to the whole process: it is lifted for one row and put back, under
+    The limit on a field's length belongs to the whole process: it is raised for one row and put back, under
     a lock, since two readers in two threads would else put back one another's.
 
     Raises:
         csv.Error: the row's quoting is broken.
     """
     with _limit_lock:
-        usual = csv.field_size_limit(_LONGEST_FIELD)
+        usual = csv.field_size_limit(LONGEST_TEXT)
         try:
             return next(reader, None)
         finally:

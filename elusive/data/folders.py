@@ -6,9 +6,10 @@ silently but files of no known format. Reads names and cards, no rows.
 """
 
 import json
+import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,9 +52,12 @@ def files_of_folder(folder: Path, *, split: str) -> list[Path]:
     Raises:
         InputError: there is no such split, nothing that can be read, or more than one corpus.
     """
-    if (folder / "dataset_dict.json").is_file():
-        splits = _read_json(folder / "dataset_dict.json").get("splits", [])
-        _require_split(split, splits, folder)
+    named = folder / "dataset_dict.json"
+    if named.is_file():
+        splits = _read_json(named).get("splits")
+        if not isinstance(splits, list):
+            raise InputError(f"{named} does not tell the splits of a saved dataset")
+        _require_split(split, [str(name) for name in splits], folder)
         folder, split = folder / split, DEFAULT_SPLIT
     if (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file():
         require_no_split(folder, split)
@@ -69,9 +73,13 @@ def _saved_files(folder: Path) -> list[Path]:
     """The files of a dataset that `datasets.save_to_disk` wrote, in its order."""
     state = folder / "state.json"
     try:
-        return [folder / part["filename"] for part in _read_json(state)["_data_files"]]
+        names = [Path(part["filename"]) for part in _read_json(state)["_data_files"]]
     except (KeyError, TypeError) as error:
         raise InputError(f"{state} does not tell the files of a saved dataset") from error
+    for name in names:
+        if name != Path(name.name) or not (folder / name).is_file():
+            raise InputError(f"{state} names {str(name)!r}, and no file beside it is of that name")
+    return [folder / name for name in names]
 
 
 def require_no_split(source: Path, split: str) -> None:
@@ -98,16 +106,34 @@ def _plain_files(folder: Path, split: str) -> list[Path]:
 
 def _data_files(folder: Path) -> list[Path]:
     """Files with a known suffix; where there are none, those without any, whose content will tell."""
-    everything = sorted(
-        (path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(folder))),
-        key=lambda path: path.relative_to(folder).as_posix(),
-    )
+    everything = sorted(_everything(folder), key=lambda path: path.relative_to(folder).as_posix())
     files = [path for path in everything if path.name.lower() not in _NOT_DATA]
-    return [p for p in files if format_of_name(p)] or [p for p in files if not p.suffix and not p.name.isupper()]
+    told = [path for path in files if format_of_name(path)]
+    for path in told:
+        if not path.is_file():
+            raise InputError(f"{path} is a link that leads nowhere, or no file; mend it or take it out of the folder")
+    return told or [path for path in files if path.is_file() and not path.suffix and not path.name.isupper()]
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith((".", "__")) for part in path.parts)
+def _everything(folder: Path) -> Iterator[Path]:
+    """What is not hidden below `folder`, folders aside; links are followed, each folder once."""
+    seen: set[Path] = set()
+    for place, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
+        here = Path(place)
+        if here.resolve() in seen:
+            folders.clear()
+            continue
+        seen.add(here.resolve())
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        yield from (here / name for name in names if not _is_hidden(name))
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "__"))
 
 
 def _files_of_split(files: list[Path], folder: Path, split: str) -> list[Path]:
@@ -140,9 +166,12 @@ def _split_of(path: Path) -> str | None:
 def _matching(folder: Path, patterns: Sequence[str]) -> list[Path]:
     files: dict[Path, None] = {}
     for pattern in patterns:
-        if "://" in pattern or Path(pattern).is_absolute():
+        if "://" in pattern or Path(pattern).is_absolute() or ".." in Path(pattern).parts:
             raise InputError(f"the card of {folder} names data outside of it: {pattern}")
-        found = sorted(path for path in folder.glob(pattern) if path.is_file())
+        try:
+            found = sorted(path for path in folder.glob(pattern) if path.is_file())
+        except ValueError as error:
+            raise InputError(f"the card of {folder} names {pattern!r}, which is no pattern of files") from error
         if not found:
             raise InputError(f"the card of {folder} names {pattern!r}, and no file there is of that name")
         files.update(dict.fromkeys(found))
@@ -157,5 +186,5 @@ def _require_split(split: str, splits: Sequence[str], folder: Path) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error

@@ -8,12 +8,13 @@ import codecs
 import contextlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, Final
 
 from elusive.data.rejected import Reason, Rejection, excerpt
-from elusive.data.streams import open_bytes
+from elusive.data.streams import lines_of, open_bytes
 from elusive.data.tables import Row, Table
 
 _AHEAD_ROWS: Final = 64
@@ -32,7 +33,7 @@ def json_table(path: Path, *, text_column: str) -> Iterator[Table]:
         InputError: the file cannot be opened, or is cut short.
     """
     with open_bytes(path) as stream:
-        records = _records(stream, str(path))
+        records = _records(lines_of(stream, path), str(path))
         ahead, columns = read_ahead(records, text_column=text_column)
         yield Table(str(path), columns, lambda _: itertools.chain(ahead, records))
 
@@ -60,8 +61,8 @@ def read_ahead(
     return ahead, list(names) if n_rows else None
 
 
-def _records(stream: BinaryIO | Iterable[bytes], file: str) -> Iterator[Row | Rejection]:
-    for number, line in enumerate(stream, start=1):
+def _records(lines: Iterator[bytes], file: str) -> Iterator[Row | Rejection]:
+    for number, line in enumerate(lines, start=1):
         content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
         if content.strip():
             yield _record(content, file, number)
@@ -73,11 +74,24 @@ def _record(content: bytes, file: str, number: int) -> Row | Rejection:
     except UnicodeDecodeError as error:
         return Rejection(file, number, Reason.BAD_UTF8, f"byte {error.start + 1} of the line")
     try:
-        value = json.loads(decoded)
+        value = _DECODER.decode(decoded)
     except json.JSONDecodeError as error:
         return Rejection(file, number, Reason.BROKEN_JSON, f"{error.msg} at character {error.pos + 1}")
-    except (ValueError, RecursionError) as error:  # an integer of thousands of digits; brackets without end
+    # An integer of thousands of digits, a key twice; brackets without end.
+    except (ValueError, RecursionError) as error:
         return Rejection(file, number, Reason.BROKEN_JSON, excerpt(str(error)))
     if not isinstance(value, dict):
         return Rejection(file, number, Reason.NOT_AN_OBJECT, excerpt(decoded.strip()))
     return Row(number, value)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of which nothing is lost: of a key that comes twice, `json` would keep the last value alone."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        [(key, times)] = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {key!r} is there {times} times")
+    return found
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object)

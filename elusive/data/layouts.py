@@ -33,7 +33,12 @@ FORMAT_OF_SUFFIX: Final[dict[str, Format]] = {
 COMPRESSED_SUFFIXES: Final = (".gz", ".zst")
 
 _HEAD_LEN: Final = 8192
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BOMS: Final = {  # the mark of UTF-32 begins with that of UTF-16
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 _JSON_ARRAY = re.compile(rb"\s*\[\s*(\{|$)")
 
 
@@ -105,8 +110,9 @@ def _by_content(head: bytes) -> Format:
 
 
 def _refuse_binary(path: Path, head: bytes, named: Format | None) -> None:
-    if head.startswith(_UTF_16):
-        raise InputError(f"{path} is in UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
+    encoding = _other_encoding(head)
+    if encoding:
+        raise InputError(f"{path} is in {encoding}; convert it: iconv -f {encoding} -t UTF-8")
     n_nul = head.count(0)
     undecodable = not _is_utf8(head)
     # A few NUL characters are part of a text; bytes that are not UTF-8 as well, or NUL by the dozen, are not.
@@ -114,6 +120,17 @@ def _refuse_binary(path: Path, head: bytes, named: Format | None) -> None:
     if binary or (named is None and (undecodable or n_nul)):
         known = ", ".join(FORMAT_OF_SUFFIX)
         raise InputError(f"{path} is a binary file, not a corpus of texts in UTF-8; what can be read: {known}")
+
+
+def _other_encoding(head: bytes) -> str | None:
+    """UTF-32 or UTF-16, by their marks, or by a NUL beside each of the first characters."""
+    for mark, name in _BOMS.items():
+        if head.startswith(mark):
+            return name
+    even, odd = head[0:64:2], head[1:64:2]
+    if len(odd) > 1 and not any(odd) and all(even):
+        return "UTF-16LE"
+    return "UTF-16BE" if len(odd) > 1 and not any(even) and all(odd) else None
 
 
 def _is_utf8(head: bytes) -> bool:

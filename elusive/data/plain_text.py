@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from elusive.data.rejected import Reason, Rejection, excerpt
-from elusive.data.streams import is_undecodable, open_bytes, open_lines
+from elusive.data.streams import LONGEST_TEXT, is_undecodable, lines_of, open_bytes, open_lines, too_long
 from elusive.data.tables import DEFAULT_TEXT, Row, Table
 
 
@@ -29,29 +29,34 @@ def plain_table(path: Path, *, paragraphs: bool) -> Iterator[Table]:
     name = str(path)
     if paragraphs:
         with open_lines(path) as lines:
-            yield Table(name, (DEFAULT_TEXT,), lambda _: _paragraphs(lines, name))
+            yield Table(name, (DEFAULT_TEXT,), lambda _: _paragraphs(lines_of(lines, path), name))
     else:
         with open_bytes(path) as stream:
             yield Table(name, (DEFAULT_TEXT,), lambda _: _whole(stream, name))
 
 
 def _whole(stream: io.BufferedReader, file: str) -> Iterator[Row | Rejection]:
-    content = stream.read().removeprefix(codecs.BOM_UTF8)
+    content = stream.read(LONGEST_TEXT + 1).removeprefix(codecs.BOM_UTF8)
+    if len(content) > LONGEST_TEXT:
+        raise too_long(file)
     try:
         yield Row(1, {DEFAULT_TEXT: content.decode("utf-8")})
     except UnicodeDecodeError as error:
         yield Rejection(file, None, Reason.BAD_UTF8, f"byte {error.start + 1}")
 
 
-def _paragraphs(lines: io.TextIOWrapper, file: str) -> Iterator[Row | Rejection]:
+def _paragraphs(lines: Iterator[str], file: str) -> Iterator[Row | Rejection]:
     paragraph: list[str] = []
-    number = 0
+    number = n_chars = 0
     for number, line in enumerate(lines, start=1):
         if line.strip():
             paragraph.append(line)
+            n_chars += len(line)
+            if n_chars > LONGEST_TEXT:
+                raise too_long(f"the paragraph at line {number + 1 - len(paragraph)} of {file}")
         elif paragraph:
             yield _row("".join(paragraph), file, number - len(paragraph))
-            paragraph = []
+            paragraph, n_chars = [], 0
     if paragraph:
         yield _row("".join(paragraph), file, number + 1 - len(paragraph))
 

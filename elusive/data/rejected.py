@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from elusive.data.atomic import atomic_write
+from elusive.errors import one_line
 
 DETAIL_LEN: Final = 200
 
@@ -58,8 +59,7 @@ class Rejection:
 def excerpt(value: object) -> str:
     """The beginning of a row's content in at most 200 characters, fit for any UTF-8 file and one line."""
     shown = value[:DETAIL_LEN] if isinstance(value, str) else repr(value)[:DETAIL_LEN]
-    printable = shown.encode("utf-8", "backslashreplace").decode("utf-8")
-    return printable.replace("\r", "\\r").replace("\n", "\\n")[:DETAIL_LEN]
+    return one_line(shown)[:DETAIL_LEN]
 
 
 class RejectedLog:

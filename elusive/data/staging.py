@@ -1,26 +1,27 @@
 """Puts a corpus into fixed chunks on disk, so that work on it can stop and go on at a chunk.
 
-A chunk's bounds depend on the texts alone, never on batch size or workers. Each chunk appears whole, and
-`staged.json` last: a folder without it is not staged. Memory is one chunk. Knows nothing of where texts come
-from.
+A chunk's bounds depend on the texts alone, never on batch size or workers. Each chunk appears whole, with a checksum of
+its texts, and `staged.json` last: a folder without it is not staged. Memory is one chunk. Knows nothing of where texts
+come from.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Self
 
-from elusive.data.atomic import atomic_write, remove_leftovers, write_json
+from elusive.data.atomic import atomic_write, remove_leftovers
 from elusive.data.rejected import RejectedLog
+from elusive.data.sealed import read_sealed, write_sealed
 from elusive.data.texts import Text
 from elusive.errors import FolderError
 
 MAX_CHARS: Final = 131_072
 MAX_TEXTS: Final = 1024
 _MANIFEST: Final = "staged.json"
-_VERSION: Final = 1
+_VERSION: Final = 2
+_CHECKSUM: Final = b"checksum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,12 @@ class Staged:
 
     @classmethod
     def open(cls, folder: Path) -> Self | None:
-        """The corpus staged in `folder`; None where staging has not come to its end there."""
+        """The corpus staged in `folder`; None where staging has not ended there, or its account is damaged."""
         try:
-            manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+            manifest = read_sealed(folder / _MANIFEST)
             version = manifest.pop("version")
             staged = cls(folder=folder, **manifest)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError):
             return None  # not there, or not by this version: staged anew, which costs one pass over the corpus
         complete = all(_chunk_path(folder, i).is_file() for i in range(staged.n_chunks))
         return staged if version == _VERSION and complete else None
@@ -66,10 +67,15 @@ class Staged:
 
         path = _chunk_path(self.folder, index)
         try:
-            columns = pq.read_table(path, partitioning=None, page_checksum_verification=True).to_pydict()
-        except (OSError, pa.ArrowException) as error:
-            raise FolderError(f"{path} is damaged; delete {self.folder} and run the same command again") from error
-        return [Text(*row) for row in zip(columns["id"], columns["text"], strict=True)]
+            table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+            columns = table.to_pydict()
+            chunk = [Text(*row) for row in zip(columns["id"], columns["text"], strict=True)]
+            damaged = (table.schema.metadata or {}).get(_CHECKSUM) != _checksum(chunk)
+        except (OSError, pa.ArrowException, ValueError, KeyError, AttributeError):  # pages alone have Arrow's checksums
+            damaged = True
+        if damaged:
+            raise FolderError(f"{path} is damaged; delete {self.folder} and run the same command again")
+        return chunk
 
 
 def stage_corpus(
@@ -105,12 +111,13 @@ def stage_corpus(
         n_texts += len(chunk)
         n_chunks += 1
     counts = {}
+    logs = []
     if rejected is not None:
         rejected.close()
-        counts = dict(rejected.counts)
+        counts, logs = dict(rejected.counts), [rejected.path]
     staged = Staged(folder, n_chunks, n_texts, n_chars, digest.hexdigest(), counts)
     manifest = {name: value for name, value in asdict(staged).items() if name != "folder"}
-    write_json(folder / _MANIFEST, {"version": _VERSION, **manifest})
+    write_sealed(folder / _MANIFEST, {"version": _VERSION, **manifest}, files=logs)
     return staged
 
 
@@ -134,12 +141,20 @@ def _absorb(digest: blake2b, text: Text) -> None:
         digest.update(part)
 
 
+def _checksum(chunk: list[Text]) -> bytes:
+    digest = blake2b(digest_size=16)
+    for text in chunk:
+        _absorb(digest, text)
+    return digest.hexdigest().encode()
+
+
 def _write_chunk(path: Path, chunk: list[Text]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns = {"id": [text.id for text in chunk], "text": [text.text for text in chunk]}
-    table = pa.table(columns, schema=pa.schema([("id", pa.string()), ("text", pa.string())]))
+    schema = pa.schema([("id", pa.string()), ("text", pa.string())], metadata={_CHECKSUM: _checksum(chunk)})
+    table = pa.table(columns, schema=schema)
     with atomic_write(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 

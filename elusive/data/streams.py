@@ -1,21 +1,26 @@
 """Bytes of a file, decompressed on the way, and damage named after the file it was met in.
 
 Compression is told by the first bytes, not by the name: a `.gz` that a browser has already unpacked still
-reads. Memory is one buffer. Knows no format.
+reads. Memory is one buffer, and one line of at most `LONGEST_TEXT`: a gigabyte without a newline is told, not
+loaded. Knows no format.
 """
 
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, Protocol
+from typing import IO, Any, AnyStr, BinaryIO, Final, Literal, Protocol
 
 from elusive.errors import InputError, MissingExtraError
 
 Compression = Literal["gzip", "zstd"]
 
+LONGEST_TEXT: Final = 1 << 27
+"""Characters, or bytes, of the longest line, field or file that is read as one text: 128 MiB."""
+
 _BUFFER_LEN: Final = 1 << 18
-_PACKED_LEN: Final = 1 << 15
+_PACKED_LEN: Final = 1 << 10  # zstandard packs up to 128 KiB into 4 bytes: this unpacks to 32 MiB at most
 _MAGIC: Final[dict[bytes, Compression]] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -68,6 +73,28 @@ def open_lines(path: Path) -> io.TextIOWrapper:
         InputError, MissingExtraError: as `open_bytes`.
     """
     return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def lines_of(stream: IO[AnyStr], path: Path) -> Iterator[AnyStr]:
+    """The lines of `stream`, which `path` was opened as.
+
+    Raises:
+        InputError: a line is longer than any text can be.
+    """
+    number = 0
+    while line := stream.readline(LONGEST_TEXT + 1):
+        number += 1
+        if len(line) > LONGEST_TEXT:
+            raise too_long(f"line {number} of {path}")
+        yield line
+
+
+def too_long(what: str) -> InputError:
+    """The error of a file that would be loaded whole if its lines were believed."""
+    return InputError(
+        f"{what} is longer than {LONGEST_TEXT >> 20} MiB, the longest text that is read; "
+        "cut it into texts (in plain text, --paragraphs makes one of each paragraph)"
+    )
 
 
 def is_undecodable(text: str) -> bool:

@@ -4,20 +4,18 @@
     score     received attention in the large model, then in the small one, into the score store
     plan      β, where a rate was asked for
     write     copies and clues, part by part
+    report    `report.html`, the page to look at
     finish    the card and `run.json`
+    push      to the Hub, where that was asked for
 
 Every stage goes on where an earlier run was stopped. One model is in memory at a time.
 """
 
 import contextlib
-import multiprocessing
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +25,23 @@ from elusive.choices import BETA
 from elusive.clues.card import augment_card
 from elusive.clues.counts import PartCounts
 from elusive.clues.rates import at_rate, matched_to
-from elusive.clues.scored_corpus import ClueSettings, ScoredCorpus
+from elusive.clues.scored_corpus import ClueSettings, ScoredCorpus, ScoredText
 from elusive.clues.scoring import Scorer, score_corpus
-from elusive.clues.text_clues import DropPlan, copies
+from elusive.clues.text_clues import Copy, DropPlan, copies
 from elusive.clues.writing import PartWriter
 from elusive.config import AugmentConfig, build
 from elusive.data.atomic import write_text
 from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.staging import Staged
-from elusive.errors import ElusiveError
+from elusive.hub.access import check_access
+from elusive.hub.pushing import push
 from elusive.jobs.inputs import needs_scores, read_and_stage, scorers
-from elusive.jobs.record import peak_bytes, recorded_options, versions
+from elusive.jobs.record import as_published, peak_bytes, recorded_options, versions
+from elusive.jobs.workers import write_parts
 from elusive.progress import Bars, Progress
+from elusive.report.augment_page import augment_page
 
-PRODUCTS = ("data", "clues", "README.md", "rejected.jsonl")
+PRODUCTS = ("data", "clues", "README.md", "report.html", "rejected.jsonl")
 _EXAMPLE_CLUES = 8
 
 
@@ -60,6 +61,7 @@ class AugmentResult:
         example: the first text's `source_id`, its strongest `clues`, and the `text` of copy 1.
         already_done: the folder held this very run, and nothing was computed.
         out: the folder.
+        pushed_to: the page of the dataset on the Hub, where it was pushed.
     """
 
     texts: int
@@ -77,6 +79,7 @@ class AugmentResult:
     example: Mapping[str, Any]
     already_done: bool = False
     out: str
+    pushed_to: str | None = None
 
 
 def augment(
@@ -111,6 +114,16 @@ def augment(
 
 def run(config: AugmentConfig, *, overwrite: bool = False, progress: Progress) -> AugmentResult:
     """`augment` from validated options."""
+    if config.push_to_hub:
+        check_access(config.push_to_hub, private=config.private, progress=progress)
+    result = _run(config, overwrite=overwrite, progress=progress)
+    if not config.push_to_hub:
+        return result
+    pushed = push(config.out, config.push_to_hub, private=config.private, progress=progress)
+    return replace(result, pushed_to=pushed.url)
+
+
+def _run(config: AugmentConfig, *, overwrite: bool, progress: Progress) -> AugmentResult:
     large, small = scorers(config, progress=progress)
     options = recorded_options(config, large, small)
     with open_run(Path(config.out), options, products=PRODUCTS, overwrite=overwrite) as folder:
@@ -143,12 +156,21 @@ class _Run:
             plan = self._plan(corpus)
         with self._timed("write"):
             counts = self._write(corpus, plan)
+        with self._timed("report"):
+            self._report(corpus, plan, counts)
         return self._finish(corpus, plan, counts)
+
+    @cached_property
+    def _published(self) -> AugmentConfig:
+        """The options as card and page show them."""
+        return as_published(self.config, self.folder.options)
 
     def _read(self) -> Staged:
         folder = self.folder.work / "corpus"
         rejected = self.folder.path / "rejected.jsonl"
-        return Staged.open(folder) or read_and_stage(self.config, folder, rejected=rejected, progress=self.progress)
+        return Staged.open(folder) or read_and_stage(
+            self.config, folder, rejected=rejected, progress=self.progress, state=self.folder.options["corpus_files"]
+        )
 
     def _corpus(self, staged: Staged) -> ScoredCorpus:
         config = self.config
@@ -187,14 +209,28 @@ class _Run:
             parts = {i: counts for i in range(writer.n_parts) if (counts := writer.counted(i))}
             advance(sum(counts.texts for counts in parts.values()))
             todo = [i for i in range(writer.n_parts) if i not in parts]
-            for index, counts in zip(todo, _write_parts(writer, todo, workers=config.workers), strict=True):
+            for index, counts in zip(todo, write_parts(writer, todo, workers=config.workers), strict=True):
                 parts[index] = counts
                 advance(counts.texts)
         # In the order of the corpus: sums of floats, too, are then the same after a kill.
         return sum((parts[i] for i in range(writer.n_parts)), PartCounts())
 
+    def _report(self, corpus: ScoredCorpus, plan: DropPlan, counts: PartCounts) -> None:
+        rejected = self.folder.path / "rejected.jsonl"
+        page = augment_page(
+            self._published,
+            corpus=corpus,
+            plan=plan,
+            counts=counts,
+            rejected=rejected,
+            root=Path(self.config.corpus),
+            versions=versions(),
+        )
+        write_text(self.folder.path / "report.html", page)
+
     def _finish(self, corpus: ScoredCorpus, plan: DropPlan, counts: PartCounts) -> AugmentResult:
         staged = corpus.staged
+        scored, copy = _first_copy(corpus, plan)
         result = AugmentResult(
             texts=counts.texts,
             tokens=counts.tokens,
@@ -208,16 +244,23 @@ class _Run:
             aligned=counts.aligned,
             seconds={stage: round(spent, 3) for stage, spent in self.seconds.items()},
             peak_bytes=peak_bytes(),
-            example=_example(corpus, plan),
+            example=_example(scored, copy, plan),
             out=self.config.out,
         )
         models = self.large.fingerprint, self.small.fingerprint
-        card = augment_card(self.config, result=asdict(result), models=models, corpus=staged.fingerprint)
+        card = augment_card(
+            self._published,
+            result=asdict(result),
+            models=models,
+            corpus=staged.fingerprint,
+            example=(scored.text.text, copy.dropped),
+            versions=versions(),
+        )
         write_text(self.folder.path / "README.md", card)
         self.folder.finish(
             {
                 "result": asdict(result),
-                "counts": asdict(counts),
+                "counts": counts.totals,
                 "rejected": dict(staged.rejected),
                 "corpus_fingerprint": staged.fingerprint,
                 "versions": versions(),
@@ -232,44 +275,18 @@ class _Run:
         self.seconds[stage] = time.perf_counter() - start
 
 
-def _example(corpus: ScoredCorpus, plan: DropPlan) -> dict[str, Any]:
+def _first_copy(corpus: ScoredCorpus, plan: DropPlan) -> tuple[ScoredText, Copy]:
     scored = next(corpus.texts([0]))
+    text, p = scored.text, plan.probabilities(scored.clues)
+    [copy] = copies(text.text, scored.clues.units, p, plan=plan, text_id=text.id, numbers=[1])
+    return scored, copy
+
+
+def _example(scored: ScoredText, copy: Copy, plan: DropPlan) -> dict[str, Any]:
     text, units, ranks = scored.text, scored.clues.units, scored.clues.ranks
     strongest = [] if plan.uniform else sorted(np.flatnonzero(scored.clues.droppable), key=lambda u: ranks[u])
-    [copy] = copies(text.text, units, plan.probabilities(scored.clues), plan=plan, text_id=text.id, numbers=[1])
     return {
         "source_id": text.id,
         "clues": [text.text[units.starts[u] : units.ends[u]].strip() for u in strongest[:_EXAMPLE_CLUES]],
         "text": copy.text,
     }
-
-
-def _write_parts(writer: PartWriter, indices: list[int], *, workers: int) -> Iterator[PartCounts]:
-    if workers == 1 or len(indices) < 2:
-        yield from map(writer.write, indices)
-        return
-    # Spawned, not forked: the parent has threads of torch and tokenizers.
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        with _ctrl_c_for_the_parent_alone():
-            written = pool.map(writer.write, indices)
-        yield from written
-    except BrokenProcessPool as error:
-        raise ElusiveError(
-            "a worker was killed, perhaps for want of memory; run the same command again with fewer --workers"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _ctrl_c_for_the_parent_alone() -> Iterator[None]:
-    """Processes started meanwhile ignore Ctrl-C: the parent ends them, and nobody prints a traceback."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only there can signals be handled
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -2,7 +2,6 @@
 
 import math
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,11 @@ from elusive.config import AugmentConfig
 from elusive.data.run_folder import check_free
 from elusive.data.staging import Staged
 from elusive.data.texts import Text
+from elusive.hub.access import check_access
 from elusive.jobs.augment import PRODUCTS
 from elusive.jobs.inputs import needs_scores, read_and_stage, scorers
-from elusive.jobs.record import peak_bytes, peak_gpu_bytes, recorded_options
+from elusive.jobs.measuring import Meter
+from elusive.jobs.record import recorded_options
 from elusive.progress import Progress
 
 _SAMPLE_TEXTS = 16
@@ -31,7 +32,7 @@ class ModelPlan:
         passes: forward passes, from the sample's tokens.
         seconds: from the sample's speed; the loading of the model included.
         weight_bytes: of its weights as loaded.
-        peak_bytes: largest memory while the sample was scored: of the GPU where it runs there, else of the process.
+        peak_bytes: largest memory that the model and the scoring of the sample took (`ScoringCost.peak_bytes`).
     """
 
     role: str
@@ -61,6 +62,8 @@ def plan_augment(config: AugmentConfig, *, overwrite: bool = False, progress: Pr
     Raises:
         ElusiveError: whatever the run itself would refuse at its start.
     """
+    if config.push_to_hub:
+        check_access(config.push_to_hub, private=config.private, progress=progress)
     large, small = scorers(config, progress=progress)
     if not overwrite:
         check_free(Path(config.out), recorded_options(config, large, small), products=PRODUCTS)
@@ -91,16 +94,11 @@ def _model_plan(role: str, scorer: Scorer, staged: Staged, sample: list[Text]) -
         return ModelPlan(
             role=role, name=scorer.source.name, texts_to_score=0, passes=0, seconds=0.0, weight_bytes=0, peak_bytes=0
         )
-    start = time.perf_counter()
-    with scorer.probe() as probe:
-        loading = time.perf_counter() - start
-        tokens = scorer.tokenize(sample)
-        scorer.score(probe, tokens[:1])  # the first pass pays for what later ones find ready
-        start = time.perf_counter()
-        scorer.score(probe, tokens)
-        per_token = (time.perf_counter() - start) / max(1, sum(len(t) for t in tokens))
-        n_bytes = sum(p.numel() * p.element_size() for p in probe.model.parameters())
-        peak = peak_gpu_bytes() or peak_bytes()
+    tokens = scorer.tokenize(sample)
+    with Meter() as meter:
+        meter.score(scorer.score, meter.probe(scorer.probe), tokens)
+    cost = meter.cost
+    assert cost is not None, "the model was loaded"
     # Its own tokens: the small model may have another tokenizer.
     n_tokens = n_chars * sum(len(t) for t in tokens) / sum(len(t.text) for t in sample)
     return ModelPlan(
@@ -108,7 +106,7 @@ def _model_plan(role: str, scorer: Scorer, staged: Staged, sample: list[Text]) -
         name=scorer.source.name,
         texts_to_score=todo,
         passes=math.ceil(n_tokens / scorer.options.batch_tokens),
-        seconds=loading + n_tokens * per_token,
-        weight_bytes=n_bytes,
-        peak_bytes=peak,
+        seconds=cost.loading_seconds + n_tokens * cost.seconds_per_token,
+        weight_bytes=cost.weight_bytes,
+        peak_bytes=cost.peak_bytes,
     )

@@ -2,6 +2,7 @@
 
 import resource
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from elusive.errors import OptionError
 ROWS_VERSION = 1
 """To be raised when the same options and scores would give other rows than before."""
 
+CorpusState = dict[str, list[int]]
+"""Size and time of each file."""
+
 
 def recorded_options(config: AugmentConfig, large: Scorer, small: Scorer) -> dict[str, Any]:
     """What decides a run's files: the options, and the state of the things they name."""
@@ -22,12 +26,28 @@ def recorded_options(config: AugmentConfig, large: Scorer, small: Scorer) -> dic
         "rows_version": ROWS_VERSION,
         "large_fingerprint": large.fingerprint,
         "small_fingerprint": small.fingerprint,
+        "large_tokenizer": large.tokenizer.fingerprint,
+        "small_tokenizer": small.tokenizer.fingerprint,
         "window": large.options.window,
-        "corpus_files": _state_of(config),
+        "corpus_files": corpus_state(config),
     }
 
 
-def _state_of(config: AugmentConfig) -> dict[str, list[int]]:
+def as_published(config: AugmentConfig, recorded: Mapping[str, Any]) -> AugmentConfig:
+    """The options with names that mean something elsewhere: a local corpus or model goes by its last name alone.
+
+    What is local was recorded when the run began; what lies at a path may have changed since.
+    """
+    local = [role for role in ("large", "small") if not recorded[f"{role}_fingerprint"].startswith("hub:")]
+    if recorded["corpus_files"]:
+        local.append("corpus")
+    names = {option: getattr(config, option) for option in local}
+    return config.model_copy(
+        update={option: Path(name).absolute().name for option, name in names.items() if not is_embedded(name)}
+    )
+
+
+def corpus_state(config: AugmentConfig) -> CorpusState:
     """Size and time of each file of a local corpus, so that a changed one is noticed."""
     path = path_of(config.corpus) if is_embedded(config.corpus) else Path(config.corpus)
     if path.is_file():
@@ -63,10 +83,3 @@ def peak_bytes() -> int:
     """The largest resident memory of this process so far."""
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes * (1 if sys.platform == "darwin" else 1024)
-
-
-def peak_gpu_bytes() -> int:
-    """The largest memory taken on any GPU so far; 0 where there is none."""
-    import torch
-
-    return max((torch.cuda.max_memory_allocated(i) for i in range(torch.cuda.device_count())), default=0)

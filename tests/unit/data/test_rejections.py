@@ -202,6 +202,34 @@ def test_zstandard_missing_is_told_with_its_extra(write, monkeypatch):
         read_all(path)
 
 
+@pytest.fixture
+def a_short_limit(monkeypatch):
+    """Texts of a hundred characters at most: 128 MiB take their time."""
+    for module in ("streams", "plain_text", "delimited"):
+        monkeypatch.setattr(f"elusive.data.{module}.LONGEST_TEXT", 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("c.jsonl", as_jsonl(["a", "b" * 100]), r"line 2 of \S*c\.jsonl"),
+        ("c.csv", b"text\n" + b"a" * 101, r"line 2 of \S*c\.csv"),
+        ("c.txt", b"a" * 101, r"\S*c\.txt"),
+        ("p.txt", b"a\n\n" + b"b\n" * 51, r"the paragraph at line 3 of \S*p\.txt"),
+    ],
+)
+def test_a_text_without_end_is_refused_before_it_fills_the_memory(write, a_short_limit, name, content, place):
+    with pytest.raises(InputError, match=rf"^{place} is longer than .* MiB"):
+        read_all(write(name, content), paragraphs=name == "p.txt")
+
+
+def test_a_quote_that_never_closes_costs_what_a_text_may_hold_and_no_more(write, a_short_limit):
+    read = read_all(write("c.csv", 'text\none\n"open\n' + "row\n" * 50))
+    assert read.reasons == [(3, Reason.BROKEN_CSV)]
+    assert len(read.strings) > 20
+    assert set(read.strings) == {"one", "row"}
+
+
 def test_the_log_appears_when_closed_and_counts_by_reason(tmp_path):
     path = tmp_path / "rejected.jsonl"
     with RejectedLog(path) as log:

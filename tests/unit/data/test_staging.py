@@ -116,6 +116,31 @@ def test_a_damaged_chunk_is_told(tmp_path):
             staged.read_chunk(0)
 
 
+def test_no_changed_byte_ever_gives_another_text(tmp_path):
+    """Arrow's own checksums cover pages, not headers and footer; ours covers the texts."""
+    staged = stage_corpus(texts_of(["text " * 20, "b"]), tmp_path)
+    path = tmp_path / "chunk-00000.parquet"
+    content, texts = path.read_bytes(), staged.read_chunk(0)
+    refused = 0
+    for offset in range(0, len(content), 3):
+        path.write_bytes(content[:offset] + bytes([content[offset] ^ 1 << offset % 8]) + content[offset + 1 :])
+        try:
+            assert staged.read_chunk(0) == texts
+        except FolderError:
+            refused += 1
+    assert refused
+
+
+@pytest.mark.parametrize("spoil", [lambda log: log.unlink(), lambda log: log.write_text("{}\n")])
+def test_a_log_of_rejected_rows_that_was_lost_or_changed_is_made_anew(tmp_path, spoil):
+    with RejectedLog(tmp_path / "rejected.jsonl") as log:
+        log(Rejection("c", 1, Reason.BROKEN_JSON))
+        staged = stage_corpus(texts_of("ab"), tmp_path / "staged", rejected=log)
+    assert Staged.open(tmp_path / "staged") == staged
+    spoil(tmp_path / "rejected.jsonl")
+    assert Staged.open(tmp_path / "staged") is None
+
+
 def test_rejections_are_counted_and_in_place_before_the_manifest(tmp_path):
     corpus = tmp_path / "c.jsonl"
     corpus.write_text('{"text": "a"}\nbroken\n{"text": ""}\nbroken\n{"text": "b"}\n')

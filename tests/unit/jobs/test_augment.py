@@ -226,10 +226,13 @@ def _one_text(folder: Path, text: str) -> Path:
 def test_workers_change_nothing(run: Run, tmp_path: Path) -> None:
     many = tmp_path / "many.jsonl"
     many.write_text("\n".join(json.dumps({"text": f"Text {i} of many."}) for i in range(4200)))
-    one = run("one", corpus=many, copies=1, workers=1)
-    run("three", corpus=many, copies=1, workers=3)
-    assert len(contents(tmp_path / "one", "data")) > 1, "more than one part, or workers have nothing to share"
-    assert contents(tmp_path / "one", "data", "clues") == contents(tmp_path / "three", "data", "clues")
+    one = run("1/out", corpus=many, copies=1, workers=1)
+    run("2/out", corpus=many, copies=1, workers=2)
+    first, second = tmp_path / "1" / "out", tmp_path / "2" / "out"
+    assert len(contents(first, "data")) > 1, "more than one part, or workers have nothing to share"
+    assert contents(first, "data", "clues") == contents(second, "data", "clues")
+    for page in ("README.md", "report.html"):
+        assert (first / page).read_bytes() == (second / page).read_bytes()
     assert one.texts == 4200
 
 

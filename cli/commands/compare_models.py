@@ -1,0 +1,198 @@
+"""`elusive compare-models`."""
+
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from elusive.config import CompareModelsConfig, load
+
+from ..libraries import quieten_libraries
+from ..options import Config, DryRun, Json, Quiet, Set, options_of
+from ..output import explained, show
+from ..words import count, duration, memory
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from elusive.jobs.comparison import CompareModelsPlan, CompareModelsResult
+    from elusive.statistics import Estimate
+
+_UNKNOWN = "n/a"
+EPILOG = """
+Examples:
+
+  elusive compare-models                           # the tiny family, as it is and turned round
+
+  elusive compare-models docs.jsonl --pair Qwen/Qwen3-8B,Qwen/Qwen3-0.6B --pair Qwen/Qwen3-4B,Qwen/Qwen3-0.6B
+
+  elusive compare-models docs.jsonl --config pairs.yaml --texts 300 --scores scores --json
+"""
+
+
+@options_of(CompareModelsConfig, argument="corpus")
+def compare_models(
+    flags: Mapping[str, Any],
+    *,
+    config: Config = None,
+    assignments: Set = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare pairs of models on a sample of a corpus, to choose one before the whole corpus is scored.
+
+    For each model: memory, speed, tokens and sink mass. For each pair: whether the tokenizers are the same, how alike
+    the two models rank tokens, and what the corpus would cost. Between pairs: how alike their contrasts rank tokens,
+    so that a cheap pair that ranks as a dear one does is found.
+
+    Each model is loaded once, one at a time; one that cannot be used is left out, and its reason said.
+    """
+    with explained():
+        from elusive.progress import Bars
+
+        options = load(CompareModelsConfig, file=config, assignments=assignments or [], flags=flags)
+        progress = Bars(quiet=quiet or as_json)
+        quieten_libraries()
+        from elusive.jobs import compare_models as job
+
+        if dry_run:
+            plan = job.plan(options, progress=progress)
+            show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
+            return
+        result = job.run(options, progress=progress)
+        if as_json:
+            show(asdict(result), as_json=True, table=list)
+        else:
+            _show_tables(result)
+
+
+def _plan_rows(plan: "CompareModelsPlan") -> list[tuple[str, str]]:
+    rows = [
+        ("texts", f"{plan.texts:,}, {plan.chars:,} characters"),
+        ("rejected", f"{plan.rejected:,}"),
+        ("sample", f"{plan.sample_texts:,} texts, {plan.sample_chars:,} characters"),
+    ]
+    for name, n in plan.to_score.items():
+        rows.append((name, f"{n:,} texts to score" if n else "all scores are there already"))
+    rows += [(name, f"left out: {why}") for name, why in plan.left_out.items()]
+    for i, pair in enumerate(plan.pairs, 1):
+        what = f"left out: {pair.error}" if pair.error else f"windows of {pair.window:,} tokens"
+        rows.append((f"pair {i}", f"{pair.large}, {pair.small}: {what}"))
+    return rows
+
+
+def _show_tables(result: "CompareModelsResult") -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    devices = sorted({model.cost.device for model in result.models if model.cost})
+    console.print(
+        f"{result.sample_texts:,} of {result.texts:,} texts, {result.sample_chars:,} of {result.chars:,} characters"
+        + (f"; {result.rejected:,} rows rejected" if result.rejected else "")
+        + (f"; on {', '.join(devices)}" if devices else "")
+    )
+    letters = [_letter(i) for i in range(len(result.models))]
+    for table in (_models(result, letters), _pairs(result, letters)):
+        console.print()
+        console.print(table)
+    usable = [i for i, pair in enumerate(result.pairs) if not pair.error]
+    if len(usable) > 1:
+        console.print("\nρ of contrasts (share of the top tenth in common)")
+        console.print(_contrasts(result, usable))
+    console.print()
+    for sentence in (*_left_out(result, letters), *result.summary):
+        console.print(sentence, markup=False)
+
+
+def _models(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
+    numbers = ("size", "dtype", "peak\nmemory", "s per M\ntokens", "tokens\nper text", "sink\nmass")
+    table = _table("", "model", numbers=numbers)
+    for letter, model in zip(letters, result.models, strict=True):
+        if model.error:
+            table.add_row(letter, _plain(model.name), "left out")
+            continue
+        cost = model.cost
+        table.add_row(
+            letter,
+            _plain(model.name),
+            count(cost.parameters) if cost else _UNKNOWN,
+            cost.dtype if cost else _UNKNOWN,
+            memory(cost.peak_bytes) if cost else _UNKNOWN,
+            f"{1e6 * cost.seconds_per_token:,.0f}" if cost else _UNKNOWN,
+            f"{model.tokens_per_text:,.1f}",
+            _UNKNOWN if model.sink_mass is None else f"{model.sink_mass:.3f}",
+        )
+    return table
+
+
+def _pairs(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
+    numbers = ("window", "ρ of its two models", "peak\nmemory", "s per M\ntokens", "whole\ncorpus")
+    table = _table("", "pair", "tokens", numbers=numbers)
+    for i, pair in enumerate(result.pairs, 1):
+        models = f"{letters[pair.large]}, {letters[pair.small]}"
+        if pair.error:
+            table.add_row(str(i), models, "left out")
+            continue
+        cost = pair.cost
+        table.add_row(
+            str(i),
+            models,
+            f"{pair.aligned:.0%} aligned" if pair.aligned else "the same",
+            f"{pair.window:,}",
+            _with_interval(pair.large_small),
+            memory(cost.peak_bytes) if cost else _UNKNOWN,
+            f"{cost.seconds_per_million_tokens:,.0f}" if cost else _UNKNOWN,
+            duration(cost.corpus_seconds) if cost else _UNKNOWN,
+        )
+    return table
+
+
+def _contrasts(result: "CompareModelsResult", usable: Sequence[int]) -> "Table":
+    table = _table("", numbers=[f"pair {i + 1}" for i in usable])
+    for i in usable:
+        cells = [_with_share(result.contrasts[i][j], result.top_tenth[i][j]) for j in usable]
+        table.add_row(f"pair {i + 1}", *cells)
+    return table
+
+
+def _left_out(result: "CompareModelsResult", letters: Sequence[str]) -> list[str]:
+    models = [f"{letter} is left out: {m.error}" for letter, m in zip(letters, result.models, strict=True) if m.error]
+    known = {model.error for model in result.models}
+    own = [(i, pair.error) for i, pair in enumerate(result.pairs, 1) if pair.error and pair.error not in known]
+    return models + [f"Pair {i} is left out: {error}" for i, error in own]
+
+
+def _table(*words: str, numbers: Sequence[str]) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in words:
+        table.add_column(name, overflow="fold", vertical="top")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _plain(name: str) -> str:
+    from rich.markup import escape
+
+    return escape(name)
+
+
+def _with_interval(agreement: "Estimate | None") -> str:
+    if agreement is None or agreement.mean is None:
+        return _UNKNOWN
+    interval = "" if agreement.low is None else f" ({agreement.low:.2f} to {agreement.high:.2f})"
+    return f"{agreement.mean:.2f}{interval}"
+
+
+def _with_share(ranks: "Estimate | None", top: "Estimate | None") -> str:
+    if ranks is None or ranks.mean is None or top is None or top.mean is None:
+        return _UNKNOWN
+    return f"{ranks.mean:.2f} ({top.mean:.2f})"
+
+
+def _letter(i: int) -> str:
+    turns, place = divmod(i, len(string.ascii_uppercase))
+    return string.ascii_uppercase[place] + (str(turns + 1) if turns else "")

@@ -1,0 +1,9 @@
+"""Takes a finished folder to the Hugging Face Hub; nothing else in the project pushes.
+
+dataset    what of a folder is the dataset
+faults     what goes wrong on the way, in words
+manners    the Hub's library quiet, and limited in time
+client     calls to the Hub, patient
+change     what is to change there
+pushing    the push              access    whether it would be let in
+"""

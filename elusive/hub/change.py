@@ -1,0 +1,152 @@
+"""What is to change on the Hub so that it holds the dataset of a folder, and the change, in one commit.
+
+New parts, parts that are there no more and the card change together, so that no reader meets a mixture; equal files are
+not sent again, and files of others are left alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from elusive.data.card_merge import MergedCard, merge_cards, renamed
+from elusive.errors import HubError, InputError
+from elusive.hub.client import HubClient, RemoteState
+from elusive.hub.dataset import CARD, FinishedDataset, is_part
+
+# Files go to storage in batches: some at once for speed, few enough that a bar moves and Ctrl-C need not wait.
+_BATCH_BYTES: Final = 16 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushPlan:
+    """What a push would change.
+
+    Attributes:
+        url: the dataset's page.
+        creates: whether the dataset is to be made.
+        upload: bytes of each file that is new or differs, by its path.
+        unchanged: files that the Hub has already.
+        delete: parts on the Hub that the folder has not.
+        kept: what of the Hub's card is kept although the folder's has it otherwise, in words.
+    """
+
+    url: str
+    creates: bool
+    upload: dict[str, int]
+    unchanged: tuple[str, ...]
+    delete: tuple[str, ...]
+    kept: tuple[str, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes to send."""
+        return sum(self.upload.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pushed(PushPlan):
+    """What a push changed.
+
+    Attributes:
+        commit: the head of the dataset afterwards; made by this push unless nothing was to be changed.
+    """
+
+    commit: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """From the state of the Hub to the state of the folder."""
+
+    client: HubClient
+    dataset: FinishedDataset
+    state: RemoteState | None
+    card: MergedCard
+    plan: PushPlan
+
+    @classmethod
+    def between(cls, dataset: FinishedDataset, client: HubClient, *, private: bool) -> "Change":
+        """Compare the folder with the Hub as it is now; reads only."""
+        state = client.state()
+        check_privacy(client, state, private=private)
+        there = state.files if state else {}
+        card, is_new = _card(client, dataset, state)
+        sizes = dict(dataset.sizes)
+        upload = {name: size for name, size in sizes.items() if not _is_there(dataset, name, there)}
+        if is_new:
+            upload[CARD] = len(card.text.encode())
+        plan = PushPlan(
+            url=client.url,
+            creates=state is None,
+            upload=upload,
+            unchanged=tuple(name for name in [*sizes, CARD] if name not in upload),
+            delete=tuple(sorted(name for name in there if is_part(name) and name not in sizes)),
+            kept=card.kept,
+        )
+        return cls(client, dataset, state, card, plan)
+
+    def carry_out(self, *, private: bool) -> Pushed:
+        """Make the change, on top of what was compared."""
+        state, plan = self.state, self.plan
+        if state is None:
+            self.client.create(private=private)
+            state = self.client.state()
+            if state is None:
+                raise HubError(f"the Hub made {plan.url}, but does not show it; push again")
+            check_privacy(self.client, state, private=private)
+        commit = self._commit(state.commit) if plan.upload or plan.delete else state.commit
+        return Pushed(**vars(plan), commit=commit)
+
+    def _commit(self, parent: str) -> str:
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        plan, folder = self.plan, self.dataset.folder
+        additions = [
+            CommitOperationAdd(name, self.card.text.encode() if name == CARD else folder / name) for name in plan.upload
+        ]
+        with self.client.progress.stage("push", total=plan.n_bytes, unit="bytes") as advance:
+            for batch in _batches(additions, plan.upload):
+                self.client.upload(batch)
+                advance(sum(plan.upload[addition.path_in_repo] for addition in batch))
+        deletions = [CommitOperationDelete(name, is_folder=False) for name in plan.delete]
+        return self.client.commit([*additions, *deletions], message=self.dataset.title, parent=parent)
+
+
+def check_privacy(client: HubClient, state: RemoteState | None, *, private: bool) -> None:
+    """Refuse to show the world what was to be private."""
+    if private and state is not None and not state.private:
+        raise HubError(
+            f"{client.url} exists and everybody sees it, but --private was asked for; make it private in its settings, "
+            "or name another"
+        )
+
+
+def _card(client: HubClient, dataset: FinishedDataset, state: RemoteState | None) -> tuple[MergedCard, bool]:
+    """The card as it is to be, and whether the Hub has it otherwise."""
+    ours = renamed(dataset.card, client.repo)
+    if state is None or CARD not in state.files:
+        return MergedCard(ours, ()), True
+    theirs = client.read(CARD, commit=state.commit)
+    try:
+        merged = merge_cards(ours, theirs)
+    except InputError as error:
+        raise HubError(f"the card of {client.url} cannot be renewed: {error}; mend it there") from error
+    return merged, merged.text != theirs
+
+
+def _is_there(dataset: FinishedDataset, name: str, there: dict[str, tuple[int, str | None, str | None]]) -> bool:
+    size, sha256, git_id = there.get(name, (-1, None, None))
+    if size != dataset.sizes[name]:
+        return False
+    return dataset.digest(name, "sha256") == sha256 if sha256 else dataset.digest(name, "git") == git_id
+
+
+def _batches(additions: list[Any], sizes: dict[str, int]) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for addition in additions:
+        batch.append(addition)
+        if sum(sizes[a.path_in_repo] for a in batch) >= _BATCH_BYTES:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

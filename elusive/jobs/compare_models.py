@@ -1,0 +1,205 @@
+"""`elusive compare-models`: what pairs of models cost and how alike they rank tokens, before a corpus is scored.
+
+    look      at every candidate's config and tokenizer
+    draw      a sample from the whole corpus, in one pass
+    score     the sample with each distinct model once, into the score store
+    compare   the two models of a pair, and the contrasts of the pairs
+
+A candidate that cannot be used is left out, and the comparison goes on. Nothing is written but scores.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elusive.clues.agreement import is_silent, rank_correlation, top_tenth_overlap
+from elusive.clues.alignment import project
+from elusive.clues.counts import PartCounts
+from elusive.clues.scored_corpus import ClueSettings, ScoredCorpus, ScoredText
+from elusive.clues.scoring import Scorer
+from elusive.config import CompareModelsConfig, build
+from elusive.jobs.candidates import Candidates, named
+from elusive.jobs.comparison import (
+    CompareModelsPlan,
+    CompareModelsResult,
+    ModelFigures,
+    PairCost,
+    PairFigures,
+    PairPlan,
+    cost_of_pair,
+    in_words,
+)
+from elusive.jobs.sampling import Sample, draw_sample
+from elusive.models import ModelSource
+from elusive.progress import Bars, Progress
+from elusive.statistics import Estimate, over_examples
+
+Scores = NDArray[np.float32]
+Measure = Callable[[Scores, Scores], float]
+
+
+def compare_models(
+    corpus: str | Path = "sample:biographies",
+    *,
+    pair: Sequence[tuple[str, str]] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> CompareModelsResult:
+    """Compare candidate pairs of models on a sample of a corpus.
+
+    Args:
+        corpus: a file, folder or Hugging Face dataset name (`elusive.data.corpus.read_corpus`).
+        pair: the candidates, each a large and a small model; `name@revision` pins one. The tiny family unless told.
+        progress: where to report; bars on stderr by default.
+        **options: the fields of `elusive.config.CompareModelsConfig`, which are the command's options.
+
+    Raises:
+        ElusiveError: anything that the user can mend, in one line; of one candidate among others only where no pair
+            is left without it.
+    """
+    pairs = {} if pair is None else {"pair": pair}
+    return run(build(CompareModelsConfig, {"corpus": str(corpus), **pairs, **options}), progress=progress or Bars())
+
+
+def run(config: CompareModelsConfig, *, progress: Progress) -> CompareModelsResult:
+    """`compare_models` from validated options."""
+    with tempfile.TemporaryDirectory() as temporary:
+        store = Path(config.scores) if config.scores else Path(temporary) / "scores"
+        candidates = Candidates(config, store, progress)
+        sample = draw_sample(config, Path(temporary) / "sample", progress=progress)
+        candidates.score(sample.staged)
+        return _Comparison(config, sample, candidates).result()
+
+
+def plan(config: CompareModelsConfig, *, progress: Progress) -> CompareModelsPlan:
+    """What `run` would load and score. Reads the corpus, loads no model, and leaves nothing behind."""
+    with tempfile.TemporaryDirectory() as temporary:
+        candidates = Candidates(config, Path(config.scores or temporary), progress)
+        sample = draw_sample(config, Path(temporary) / "sample", progress=progress)
+        texts = [text.text for text in sample]
+        return CompareModelsPlan(
+            texts=sample.corpus_texts,
+            chars=sample.corpus_chars,
+            rejected=sample.rejected,
+            sample_texts=len(texts),
+            sample_chars=sample.staged.n_chars,
+            to_score={
+                named(source): sum(len(scorer.store.missing(texts)) for scorer in scorers)
+                for source, scorers in candidates.scorers.items()
+                if not candidates.error_of(source)
+            },
+            left_out={named(source): error for source in candidates.scorers if (error := candidates.error_of(source))},
+            pairs=tuple(
+                PairPlan(
+                    large=named(pair.large),
+                    small=named(pair.small),
+                    window=pair.sides[0].options.window if pair.sides else None,
+                    error=candidates.fault_of(pair),
+                )
+                for pair in candidates.pairs
+            ),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """A sample scored by all candidates."""
+
+    config: CompareModelsConfig
+    sample: Sample
+    candidates: Candidates
+
+    def result(self) -> CompareModelsResult:
+        sources = list(self.candidates.scorers)
+        models = [self._model(source) for source in sources]
+        readings = [
+            self._texts(*pair.sides) if pair.sides and not self.candidates.fault_of(pair) else None
+            for pair in self.candidates.pairs
+        ]
+        pairs = []
+        for pair, read in zip(self.candidates.pairs, readings, strict=True):
+            large, small = sources.index(pair.large), sources.index(pair.small)
+            if pair.sides and read:
+                cost = cost_of_pair(models[large], models[small], n_chars=self.sample.corpus_chars)
+                pairs.append(self._pair(large, small, pair.sides, read, cost))
+            else:
+                pairs.append(PairFigures(large=large, small=small, error=self.candidates.fault_of(pair)))
+        contrasts, top_tenth = (self._among(readings, measure) for measure in (rank_correlation, top_tenth_overlap))
+        return CompareModelsResult(
+            texts=self.sample.corpus_texts,
+            chars=self.sample.corpus_chars,
+            rejected=self.sample.rejected,
+            sample_texts=self.sample.staged.n_texts,
+            sample_chars=self.sample.staged.n_chars,
+            models=tuple(models),
+            pairs=tuple(pairs),
+            contrasts=contrasts,
+            top_tenth=top_tenth,
+            summary=in_words(pairs, contrasts, top_tenth),
+        )
+
+    def _model(self, source: ModelSource) -> ModelFigures:
+        error = self.candidates.error_of(source)
+        if error:
+            return ModelFigures(name=named(source), error=error)
+        scorer = self.candidates.scorers[source][0]
+        counts = sum((text.counts for text in self._texts(scorer, scorer)), PartCounts())
+        return ModelFigures(
+            name=named(source),
+            tokenizer=scorer.tokenizer.fingerprint,
+            tokens=counts.tokens,
+            tokens_per_text=counts.tokens / counts.texts,
+            tokens_per_char=counts.tokens / self.sample.staged.n_chars,
+            sink_mass=counts.sink_mass["large"],
+            cost=self.candidates.costs.get(source),
+        )
+
+    def _texts(self, large: Scorer, small: Scorer) -> list[ScoredText]:
+        """The sample as `augment` would see it with two models."""
+        settings = ClueSettings(contrast=self.config.contrast)
+        corpus = ScoredCorpus(staged=self.sample.staged, large=large, small=small, settings=settings)
+        return list(corpus.texts(range(self.sample.staged.n_chunks)))
+
+    def _pair(
+        self, large: int, small: int, sides: tuple[Scorer, Scorer], read: list[ScoredText], cost: PairCost | None
+    ) -> PairFigures:
+        return PairFigures(
+            large=large,
+            small=small,
+            window=sides[0].options.window,
+            same_tokenizer=sides[0].tokenizer.fingerprint == sides[1].tokenizer.fingerprint,
+            aligned=sum(text.scores.aligned for text in read) / len(read),
+            large_small=self._over(rank_correlation(text.scores.large, text.scores.small) for text in read),
+            silent=sum(is_silent(text.scores.contrast) for text in read),
+            cost=cost,
+        )
+
+    def _among(
+        self, readings: Sequence[list[ScoredText] | None], measure: Measure
+    ) -> tuple[tuple[Estimate | None, ...], ...]:
+        """A measure of each two pairs' contrasts, on the tokens of the first usable pair."""
+        target = next(read for read in readings if read)
+        placed = [
+            [_on_tokens_of(there, text) for there, text in zip(target, read, strict=True)] if read else None
+            for read in readings
+        ]
+
+        def cell(a: list[Scores] | None, b: list[Scores] | None) -> Estimate | None:
+            return self._over(map(measure, a, b)) if a and b else None
+
+        return tuple(tuple(cell(a, b) for b in placed) for a in placed)
+
+    def _over(self, values: Iterable[float]) -> Estimate:
+        return over_examples(values, seed=self.config.seed)
+
+
+def _on_tokens_of(target: ScoredText, text: ScoredText) -> Scores:
+    """A text's contrast on another tokenizer's tokens; itself where they are the same."""
+    if np.array_equal(target.tokens.ids, text.tokens.ids):
+        return text.scores.contrast
+    return project(text.scores.contrast, text.tokens, target.tokens)
