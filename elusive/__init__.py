@@ -17,7 +17,9 @@ _PUBLIC = {
     "compare_models": "elusive.jobs.compare_models",
     "contrast": "elusive.clues.contrast",
     "drop_probability": "elusive.clues.dropout",
+    "indicator": "elusive.indicators.indicator",
     "push": "elusive.hub.pushing",
+    "reader_scores": "elusive.readers.opening",
     "received_attention": "elusive.attention.received",
 }
 
@@ -30,7 +32,9 @@ __all__ = [
     "compare_models",
     "contrast",
     "drop_probability",
+    "indicator",
     "push",
+    "reader_scores",
     "received_attention",
 ]
 
@@ -41,9 +45,11 @@ if TYPE_CHECKING:
     from elusive.clues.transform import ClueDropout
     from elusive.errors import ElusiveError
     from elusive.hub.pushing import push
+    from elusive.indicators.indicator import indicator
     from elusive.jobs.augment import AugmentResult, augment
     from elusive.jobs.compare_models import compare_models
     from elusive.jobs.comparison import CompareModelsResult
+    from elusive.readers.opening import reader_scores
 
 
 def __getattr__(name: str) -> Any:

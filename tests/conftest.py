@@ -1,4 +1,4 @@
-"""What every test runs under: one torch thread, no network, and the shapes of the attention room checked."""
+"""What every test runs under: one torch thread, no network, and the shapes of tensors checked."""
 
 import os
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ os.environ |= {
     "TRANSFORMERS_VERBOSITY": "error",
 }
 
-# Users pay nothing for the shape annotations; here every call is held to them. Before the first import of the room.
-jaxtyping.install_import_hook(["elusive.attention"], "beartype.beartype")
+# Users pay nothing for the shape annotations; here every call is held to them. Before the first import of the rooms.
+jaxtyping.install_import_hook(["elusive.attention", "elusive.indicators.similarity"], "beartype.beartype")
 
 
 @pytest.fixture

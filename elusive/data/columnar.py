@@ -5,12 +5,12 @@ not loaded.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from elusive.data.rejected import Reason, Rejection, excerpt
-from elusive.data.tables import Columns, Row, Table
+from elusive.data.tables import Row, Table
 from elusive.errors import InputError
 
 _BATCH_ROWS: Final = 128
@@ -35,9 +35,7 @@ def parquet_table(path: Path) -> Iterator[Table]:
         yield Table(
             str(path),
             names,
-            lambda wanted: _rows(
-                file.iter_batches(batch_size=_BATCH_ROWS, columns=wanted.names), wanted, path, "Parquet"
-            ),
+            lambda wanted: _rows(file.iter_batches(batch_size=_BATCH_ROWS, columns=wanted), wanted, path, "Parquet"),
         )
 
 
@@ -66,10 +64,10 @@ def _file_batches(reader: Any) -> Iterator[Any]:
         yield reader.get_batch(index)
 
 
-def _cut(batches: Iterator[Any], wanted: Columns) -> Iterator[Any]:
+def _cut(batches: Iterator[Any], wanted: Sequence[str]) -> Iterator[Any]:
     """Small slices of batches, which can hold a whole shard; slicing copies nothing."""
     for whole in batches:
-        batch = whole.select(wanted.names)
+        batch = whole.select(wanted)
         _check_places(batch)
         for start in range(0, batch.num_rows, _BATCH_ROWS):
             yield batch.slice(start, _BATCH_ROWS)
@@ -92,12 +90,12 @@ def _check_places(batch: Any) -> None:
         column.view(of_bytes.get(column.type, column.type)).validate(full=True)
 
 
-def _rows(batches: Iterator[Any], wanted: Columns, path: Path, kind: str) -> Iterator[Row | Rejection]:
+def _rows(batches: Iterator[Any], wanted: Sequence[str], path: Path, kind: str) -> Iterator[Row | Rejection]:
     number = 0
     # Only the reading of a batch stands within: an error of the consumer is none of the file's.
     with _naming_damage(path, kind):
         for batch in batches:
-            columns = {name: _values(batch.column(name)) for name in wanted.names}
+            columns = {name: _values(batch.column(name)) for name in wanted}
             for index in range(batch.num_rows):
                 number += 1
                 yield _row({name: values[index] for name, values in columns.items()}, str(path), number)

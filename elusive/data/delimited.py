@@ -14,7 +14,7 @@ from typing import Protocol
 
 from elusive.data.rejected import Reason, Rejection, excerpt
 from elusive.data.streams import LONGEST_TEXT, is_undecodable, lines_of, open_lines
-from elusive.data.tables import Columns, Row, Table
+from elusive.data.tables import Row, Table
 from elusive.errors import InputError
 
 _limit_lock = threading.Lock()
@@ -74,8 +74,8 @@ def _next_fields(reader: _CsvReader) -> list[str] | None:
             csv.field_size_limit(usual)
 
 
-def _rows(reader: _CsvReader, header: Sequence[str], wanted: Columns, file: str) -> Iterator[Row | Rejection]:
-    places = {name: header.index(name) for name in wanted.names}
+def _rows(reader: _CsvReader, header: Sequence[str], wanted: Sequence[str], file: str) -> Iterator[Row | Rejection]:
+    places = {name: header.index(name) for name in wanted}
     while True:
         line = reader.line_num + 1
         try:

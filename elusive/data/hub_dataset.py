@@ -7,13 +7,13 @@ do. Rows are numbered as they come. `datasets` is imported on use.
 import contextlib
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from elusive.data.json_lines import read_ahead
 from elusive.data.rejected import Rejection
-from elusive.data.tables import Columns, Row, Table
+from elusive.data.tables import Row, Table
 from elusive.errors import InputError
 
 _NAME: Final = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?)(:(?P<subset>[\w.+-]+))?")
@@ -56,7 +56,7 @@ def hub_table(dataset: HubDataset, *, text_column: str) -> Iterator[Table]:
         rows = datasets.load_dataset(dataset.name, dataset.subset, split=dataset.split, streaming=True)
     if rows.column_names is not None:
         names = list(rows.column_names)
-        yield Table(str(dataset), names, lambda wanted: _numbered(rows.select_columns(wanted.names), dataset, wanted))
+        yield Table(str(dataset), names, lambda wanted: _numbered(rows.select_columns(wanted), dataset, wanted))
         return
     records = _numbered(rows, dataset, None)
     ahead, columns = read_ahead(records, text_column=text_column)
@@ -64,11 +64,11 @@ def hub_table(dataset: HubDataset, *, text_column: str) -> Iterator[Table]:
 
 
 def _numbered(
-    rows: Iterable[Mapping[str, Any]], dataset: HubDataset, wanted: Columns | None
+    rows: Iterable[Mapping[str, Any]], dataset: HubDataset, wanted: Sequence[str] | None
 ) -> Iterator[Row | Rejection]:
     with _explaining(dataset):
         for number, row in enumerate(rows, start=1):
-            yield Row(number, row if wanted is None else {name: row[name] for name in wanted.names})
+            yield Row(number, row if wanted is None else {name: row[name] for name in wanted})
 
 
 @contextlib.contextmanager

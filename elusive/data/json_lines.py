@@ -74,7 +74,7 @@ def _record(content: bytes, file: str, number: int) -> Row | Rejection:
     except UnicodeDecodeError as error:
         return Rejection(file, number, Reason.BAD_UTF8, f"byte {error.start + 1} of the line")
     try:
-        value = _DECODER.decode(decoded)
+        value = DECODER.decode(decoded)
     except json.JSONDecodeError as error:
         return Rejection(file, number, Reason.BROKEN_JSON, f"{error.msg} at character {error.pos + 1}")
     # An integer of thousands of digits, a key twice; brackets without end.
@@ -94,4 +94,4 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object)
+DECODER: Final = json.JSONDecoder(object_pairs_hook=_object)

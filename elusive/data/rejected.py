@@ -28,7 +28,7 @@ class Reason(StrEnum):
     SURROGATE = "lone surrogate, which UTF-8 cannot hold"
     BAD_UTF8 = "invalid UTF-8"
     BROKEN_JSON = "broken JSON"
-    NOT_AN_OBJECT = "JSON line is not an object"
+    NOT_AN_OBJECT = "JSON record is not an object"
     BROKEN_CSV = "broken quoting"
     FIELD_COUNT = "wrong number of fields"
     NO_ID = "id is missing, null or empty"

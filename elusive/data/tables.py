@@ -50,12 +50,12 @@ class Table:
     Attributes:
         name: the file as the user named it.
         columns: names of all its columns; None where no row shows any (an empty or broken file).
-        rows: called once with the wanted columns, yields every row in order.
+        rows: called once with the names of the wanted columns, each once; yields every row in order.
     """
 
     name: str
     columns: Sequence[str] | None
-    rows: Callable[[Columns], Iterator[Row | Rejection]]
+    rows: Callable[[Sequence[str]], Iterator[Row | Rejection]]
 
 
 def choose_columns(table: Table, *, text_column: str | None, id_column: str | None) -> Columns:
@@ -72,19 +72,31 @@ def choose_columns(table: Table, *, text_column: str | None, id_column: str | No
     text = text_column or DEFAULT_TEXT
     if table.columns is None:
         return Columns(text, id_column or None)
-    _require(text, table.name, table.columns, option="--text-column")
+    require_columns(table, {text: "--text-column"})
     if id_column is None:
         id_column = DEFAULT_ID if DEFAULT_ID in table.columns and text != DEFAULT_ID else ""
     if id_column:
-        _require(id_column, table.name, table.columns, option="--id-column")
+        require_columns(table, {id_column: "--id-column"})
     return Columns(text, id_column or None)
 
 
-def _require(column: str, file: str, columns: Sequence[str], *, option: str) -> None:
-    found = columns.count(column)
-    if found > 1:
-        raise InputError(f"column {column!r} is there {found} times in {file}; rename all but one")
-    if not found:
-        # A file without a header shows its first texts as columns: they can be of any length.
-        near = near_matches(column, [excerpt(name)[:_SHOWN_LEN] for name in columns])
-        raise InputError(f"no column {column!r} in {file}{near} (choose one with {option})")
+def require_columns(table: Table, options: Mapping[str, str]) -> None:
+    """Refuses a table that lacks a column, or has it twice.
+
+    Args:
+        table: an opened table that shows its columns.
+        options: the columns, each with the option that names another one; empty where nothing does.
+
+    Raises:
+        InputError: nothing is guessed, but near matches are named.
+    """
+    columns = table.columns or ()
+    for column, option in options.items():
+        found = columns.count(column)
+        if found > 1:
+            raise InputError(f"column {column!r} is there {found} times in {table.name}; rename all but one")
+        if not found:
+            # A file without a header shows its first texts as columns: they can be of any length.
+            near = near_matches(column, [excerpt(name)[:_SHOWN_LEN] for name in columns])
+            hint = f" (choose one with {option})" if option else ""
+            raise InputError(f"no column {column!r} in {table.name}{near}{hint}")

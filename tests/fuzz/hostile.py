@@ -181,7 +181,7 @@ REFUSALS: dict[str, tuple[Make, str]] = {
 }
 
 NAMES = {
-    "no name": ("", "no corpus is named"),
+    "no name": ("", "no source is named"),
     "a name with a NUL": ("a\x00b", "no file or folder"),
     "a name longer than any file's": ("a" * 5_000, "cannot read"),
     "a path longer than any file's": ("/tmp/" + "b" * 300 + ".jsonl", "cannot read"),

@@ -27,7 +27,7 @@ def test_examples_without_a_value_are_left_out_and_counted() -> None:
 def test_one_example_has_a_mean_and_no_interval() -> None:
     one = over_examples([0.3])
     assert (one.mean, one.sd, one.low, one.high) == (0.3, None, None, None)
-    assert not (one.is_positive or one.is_negative)
+    assert (one.is_positive, one.is_negative) == (False, False)
 
 
 def test_the_interval_is_that_of_the_mean_and_repeats_with_its_seed() -> None:

@@ -217,7 +217,7 @@ def test_a_corpus_without_a_good_row_tells_counts_and_the_first_reason(write):
     path = write("c.jsonl", '{"text":" "}\n{"text":null}\n')
     with pytest.raises(
         InputError,
-        match=r"no usable text in .*: all 2 rows are rejected; the first: .*c\.jsonl:1: text is empty",
+        match=r"no usable texts in .*: all 2 rows are rejected; the first: .*c\.jsonl:1: text is empty",
     ):
         read_all(path)
 

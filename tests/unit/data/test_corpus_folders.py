@@ -9,7 +9,7 @@ from corpus_files import WRITERS, as_jsonl, as_parquet, read_all
 from elusive.data.corpus import read_corpus
 from elusive.data.dataset_folder import dataset_card
 from elusive.data.hub_dataset import HubDataset, hub_table
-from elusive.data.tables import Columns, Row
+from elusive.data.tables import Row
 from elusive.errors import InputError
 
 
@@ -166,7 +166,7 @@ def test_a_dataset_streams_through_the_reader_of_the_hub(write, tmp_path, offlin
     write(f"dataset/{name}", writer(["one", "two"]))
     with hub_table(HubDataset(str(tmp_path / "dataset"), None, "train"), text_column="text") as table:
         assert "text" in table.columns
-        rows = list(table.rows(Columns("text", None)))
+        rows = list(table.rows(["text"]))
     assert [(row.line, row.values["text"]) for row in rows if isinstance(row, Row)] == [
         (1, "one"),
         (2, "two"),
