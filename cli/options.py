@@ -27,10 +27,12 @@ Config = Annotated[
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one option; may be given again.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and its cost; write nothing.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds another run.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Print the plan and its cost; write nothing.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", metavar="", help="Start anew in a folder that holds another run.")
+]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print the result as one JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress on stderr.")]
 
 _SHORT = {"out": ("-o",)}
 
@@ -125,5 +127,5 @@ def _flag_type(annotation: Any) -> tuple[Any, str | None, tuple[str, ...]]:
         return str, "CHOICE", typing.get_args(annotation)
     if typing.get_origin(annotation) is tuple:
         return list[str], "PATTERN" if typing.get_args(annotation)[0] is str else "LARGE,SMALL", ()
-    names = {str: "TEXT", int: "N", float: "NUMBER"}
+    names = {str: "TEXT", int: "N", float: "NUMBER", bool: ""}
     return annotation, names.get(annotation), ()

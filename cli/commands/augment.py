@@ -19,15 +19,15 @@ _MANY_UNCHANGED = 0.1
 EPILOG = """
 Examples:
 
-  elusive augment                                  # the tiny family on a sample corpus, to look around
+  elusive augment                      # the tiny family on a sample corpus
 
-  elusive augment docs.jsonl --large meta-llama/Llama-3.1-70B --small meta-llama/Llama-3.1-8B -o out
+  elusive augment docs.jsonl --large Qwen/Qwen3-8B --small Qwen/Qwen3-0.6B
 
-  elusive augment docs.parquet --text-column body --target-rate 0.3 --protect digits -o out
+  elusive augment docs.csv --text-column body --target-rate 0.3 -o out
 
-  elusive augment docs.jsonl --guide random --match-rate contrast --scores out/scores -o control
+  elusive augment docs.jsonl --guide random --match-rate contrast -o control
 
-  elusive augment docs.jsonl --license cc-by-4.0 -o out --push-to-hub you/docs-augmented --private
+  elusive augment docs.jsonl -o out --push-to-hub you/name --private
 """
 
 

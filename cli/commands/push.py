@@ -26,10 +26,10 @@ def push(
     repo: Annotated[str, typer.Argument(metavar="REPO", help="The dataset, as you/name; made if need be.")],
     *,
     private: Annotated[
-        bool, typer.Option("--private", help="Make it a private one; one that exists must be private.")
+        bool, typer.Option("--private", metavar="", help="Make it a private one; one that exists must be private.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Ask the Hub and list what would change; write nothing.")
+        bool, typer.Option("--dry-run", metavar="", help="Ask the Hub and list what would change; write nothing.")
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -47,9 +47,9 @@ def main(argv: Sequence[str] | None = None) -> Trainer:
 
     def tokenize(batch: Mapping[str, list[str]]) -> dict[str, list[list[int]]]:
         texts = [ids if ids[-1:] == [end] else [*ids, end] for ids in tokenizer(batch["text"])["input_ids"]]
-        # A piece of one token has nothing to predict, hence the - 1.
-        starts = [(ids, start) for ids in texts for start in range(0, len(ids) - 1, options.max_length)]
-        pieces = [ids[start : start + options.max_length] for ids, start in starts]
+        starts = [(ids, start) for ids in texts for start in range(0, len(ids), options.max_length)]
+        # A last token alone has nothing before it to be predicted from, hence the min.
+        pieces = [ids[min(start, len(ids) - 2) : start + options.max_length] for ids, start in starts]
         return {"input_ids": pieces, "labels": pieces}
 
     model = AutoModelForCausalLM.from_pretrained(options.model)

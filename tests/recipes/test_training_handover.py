@@ -139,15 +139,19 @@ def test_originals_and_copies_can_be_trained_on_alone(main, folders, base, texts
 
 def test_of_a_long_text_transformers_sees_all_pieces_and_trl_the_first(mains, folders, base, texts, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(base)
+    whole = [[*tokenizer(text)["input_ids"], tokenizer.eos_token_id] for text in texts.values()]
+    limit = max(map(len, whole)) - 1  # the longest text leaves its EOS alone
     options = [str(folders("parquet")), base, str(tmp_path / "adapter"), "--rows", "originals", "--epochs", ".1"]
     rows = {
-        name: list(main([*options, "--max-length", "32"]).train_dataset["input_ids"]) for name, main in mains.items()
+        name: list(main([*options, "--max-length", str(limit)]).train_dataset["input_ids"])
+        for name, main in mains.items()
     }
-    whole = [[*tokenizer(text)["input_ids"], tokenizer.eos_token_id] for text in texts.values()]
-    assert sorted(rows["trl_sft"]) == sorted(ids[:32] for ids in whole)
-    assert max(map(len, rows["transformers_trainer"])) == 32
-    # What is missing, if anything, is an EOS that would have been alone.
-    assert sum(map(len, rows["transformers_trainer"])) == sum(len(ids) - (len(ids) % 32 == 1) for ids in whole)
+    assert sorted(rows["trl_sft"]) == sorted(ids[:limit] for ids in whole)
+    pieces = rows["transformers_trainer"]
+    assert max(map(len, pieces)) == limit
+    assert sum(ids[-1] == tokenizer.eos_token_id for ids in pieces) == len(whole)
+    assert sorted(ids for ids in pieces if len(ids) == 2) == [max(whole, key=len)[-2:]]
+    assert sum(map(len, pieces)) == sum(map(len, whole)) + 1, "the token before that EOS is there twice"
 
 
 def test_the_same_seed_gives_the_same_adapter(main, folders, base, tmp_path):
