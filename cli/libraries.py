@@ -1,11 +1,17 @@
 """Libraries that talk: what they print stands between our own bars."""
 
+import logging
+
 
 def quieten_libraries() -> None:
-    """No loading bars and no advice from transformers and datasets."""
+    """No loading bars, advice and notes of retries from transformers, datasets and huggingface_hub."""
     from datasets.utils.logging import disable_progress_bar
-    from transformers.utils import logging
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging as transformers_logging
 
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
     disable_progress_bar()
+    # Of the handlers, not the logger: a push listens to it with one of its own.
+    for handler in hub_logging.get_logger("huggingface_hub").handlers:
+        handler.setLevel(logging.ERROR)

@@ -5,6 +5,7 @@ catches `ElusiveError`, or the kind it can mend. Nothing here knows the rest of 
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -13,6 +14,17 @@ import yaml
 # A date that is none, a value that its tag does not allow, brackets without end: not all are YAMLError.
 YAML_ERRORS: Final = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
 """What reading YAML raises where it is broken."""
+
+# Marks that joining letters and choosing between their forms needs (U+200C, U+200D, variation selectors) are not in it:
+# emoji and Persian are not written without them.
+UNSEEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff"  # controls, ends of lines, what is no character
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks of direction
+    "\u00ad\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff0-\ufffb"  # of no width
+    "\u115f\u1160\u17b4\u17b5\u3164\uffa0\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # letters without a picture
+    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"  # tags, and what is kept for more of them
+)
+"""A character that nobody sees, or that a terminal or browser obeys; each way of showing text has its sign for it."""
 
 
 class ElusiveError(Exception):
@@ -23,8 +35,8 @@ class ElusiveError(Exception):
 
 
 def one_line(text: str) -> str:
-    """`text`, with what breaks a line, moves a cursor or turns the direction of writing shown as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """`text`, with what is unseen, and what a terminal may have no picture for, shown as escapes."""
+    return "".join(c.encode("unicode_escape").decode() if UNSEEN.match(c) or not c.isprintable() else c for c in text)
 
 
 class InputError(ElusiveError):

@@ -84,7 +84,7 @@ def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("written to", result["out"]),
     ]
     report = Path(result["out"]) / "report.html"
-    if report.exists():  # a folder that an earlier version finished has none
+    if report.exists():  # the page of a finished folder is its user's to move
         rows.append(("report", str(report)))
     if result["pushed_to"]:
         rows.append(("pushed to", result["pushed_to"]))

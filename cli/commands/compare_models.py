@@ -3,12 +3,14 @@
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from elusive.config import CompareModelsConfig, load
 
 from ..libraries import quieten_libraries
-from ..options import Config, DryRun, Json, Quiet, Set, options_of
+from ..options import Config, Json, Quiet, Set, options_of
 from ..output import explained, show
 from ..words import count, duration, memory
 
@@ -22,11 +24,11 @@ _UNKNOWN = "n/a"
 EPILOG = """
 Examples:
 
-  elusive compare-models                           # the tiny family, as it is and turned round
+  elusive compare-models                # the tiny pair, and turned round
 
-  elusive compare-models docs.jsonl --pair Qwen/Qwen3-8B,Qwen/Qwen3-0.6B --pair Qwen/Qwen3-4B,Qwen/Qwen3-0.6B
+  elusive compare-models docs.jsonl --pair Qwen/Qwen3-8B,Qwen/Qwen3-0.6B
 
-  elusive compare-models docs.jsonl --config pairs.yaml --texts 300 --scores scores --json
+  elusive compare-models docs.jsonl --config pairs.yaml --scores scores
 """
 
 
@@ -36,7 +38,9 @@ def compare_models(
     *,
     config: Config = None,
     assignments: Set = None,
-    dry_run: DryRun = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar="", help="Print what would be loaded and scored; write nothing.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -46,7 +50,8 @@ def compare_models(
     the two models rank tokens, and what the corpus would cost. Between pairs: how alike their contrasts rank tokens,
     so that a cheap pair that ranks as a dear one does is found.
 
-    Each model is loaded once, one at a time; one that cannot be used is left out, and its reason said.
+    Each model is loaded once, one at a time; one that cannot be used is left out, and its reason said. Costs are
+    measured while scoring: of a model whose scores are there already, none is known.
     """
     with explained():
         from elusive.progress import Bars

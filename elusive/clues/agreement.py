@@ -29,8 +29,9 @@ def rank_correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
 
 
 def top_tenth_overlap(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
-    """The share of the ⌈n / 10⌉ largest of `a` that are also among the ⌈n / 10⌉ largest of `b`; .1 by chance.
+    """The share of the ⌈n / 10⌉ largest of `a` that are also among the ⌈n / 10⌉ largest of `b`.
 
+    By chance it is ⌈n / 10⌉ / n: a tenth for long texts, a third for three tokens.
     Arguments and exclusions as in `rank_correlation`; equal scores in order of position, as clues are ranked.
     """
     both = _ranked_by_both(a, b)

@@ -16,6 +16,7 @@ from elusive.config import NEUTRAL_OPTIONS, AugmentConfig
 from elusive.data.card_merge import generated
 from elusive.data.dataset_folder import clues_schema, data_schema, dataset_card
 from elusive.data.markdown import code, escaped, struck_out, table
+from elusive.errors import UNSEEN
 
 _EXAMPLE_LEN: Final = 600
 _MODES: Final = {
@@ -49,7 +50,7 @@ def augment_card(
         example: a text, and the spans that copy 1 of it drops.
         versions: of what the rows depend on.
     """
-    title = f"{config.corpus}: copies that keep its elusive clues"
+    title = _seen(f"{config.corpus}: copies that keep its elusive clues")
     body = BODY.format(
         title=escaped(title),
         texts=f"{result['texts']:,}",
@@ -64,7 +65,7 @@ def augment_card(
         example=struck_out(*example, length=_EXAMPLE_LEN),
         data_columns=_columns(data_schema(), DATA_COLUMNS, row_format=config.format),
         clue_columns=_columns(clues_schema(), CLUE_COLUMNS, row_format=config.format),
-        name=Path(config.out).resolve().name.replace('"', ""),
+        name=_seen(Path(config.out).resolve().name.replace('"', "")),
         command=_command(config),
         made_of=table(("", ""), [(name, code(version)) for name, version in _made_of(models, corpus, versions)]),
         licence=f"{code(config.license)}." if config.license else NO_LICENCE,
@@ -150,7 +151,12 @@ def _command(config: AugmentConfig) -> str:
             words.append(f"{flag}={','.join(map(str, value))}")
         else:
             words += [flag, str(value)]
-    return "$ " + " ".join(shlex.join([*words, "--out", "OUT"]).splitlines())
+    return f"$ {_seen(shlex.join([*words, '--out', 'OUT']))}"
+
+
+def _seen(text: str) -> str:
+    """In one line, with signs for what nobody sees: a name could turn the words around it."""
+    return UNSEEN.sub("\ufffd", " ".join(text.splitlines()))
 
 
 def _made_of(models: tuple[str, str], corpus: str, versions: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -14,8 +14,8 @@ class AugmentConfig(ScoredCorpusConfig):
 
     large: Place = option("tiny:large", MODELS, "Large model: a folder or Hub name.")
     small: Place = option("tiny:small", MODELS, "Small model of the same family.")
-    revision_large: str | None = option(None, MODELS, "Its branch, tag or commit.")
-    revision_small: str | None = option(None, MODELS, "Its branch, tag or commit.")
+    revision_large: str | None = option(None, MODELS, "Branch, tag or commit of the large model.")
+    revision_small: str | None = option(None, MODELS, "Branch, tag or commit of the small model.")
     alpha: float = option(ALPHA, DROPOUT, "Ceiling of the drop probability.", ge=0, le=1)
     beta: float | None = option(None, DROPOUT, "How fast it is reached down the ranks; 0.05 unless told.", gt=0)
     target_rate: float | None = option(None, DROPOUT, "Solve β for this mean drop rate.", gt=0, lt=1)
@@ -31,11 +31,11 @@ class AugmentConfig(ScoredCorpusConfig):
     protect: Patterns = option(
         (), DROPOUT, "Never drop: digits, negations, or matches of a regular expression; may be given again."
     )
-    seed: int = option(0, DROPOUT, "Of the draws.", ge=0)
+    seed: int = option(0, DROPOUT, "Seed of the draws.", ge=0)
 
     out: Place = option("augmented", OUTPUT, "Output folder.")
     format: RowFormat = option("parquet", OUTPUT, "Of data and clues.")
-    workers: int = option(1, OUTPUT, "Processes that write parts.", ge=1)
+    workers: int = option(1, OUTPUT, "Processes that write parts; each takes seconds to start.", ge=1)
 
     push_to_hub: str | None = option(None, HUB, "Push the finished folder to this dataset, as you/name.")
     private: bool = option(False, HUB, "Create the dataset as a private one.")

@@ -1,5 +1,6 @@
 """YAML, `--set` and flags become one validated object, with all faults named."""
 
+import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -77,5 +78,8 @@ def _fault(kind: type[BaseModel], fault: Any) -> str:
     path = ".".join(str(step) for step in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"there is no option {path!r}{near_matches(path, kind.model_fields)}"
+    if fault["type"] == "literal_error":
+        choices = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+        return f"{path} is {_SHORT.repr(fault['input'])}{near_matches(str(fault['input']), choices)}"
     message = str(fault["msg"]).removeprefix("Value error, ")
     return f"{path} is {_SHORT.repr(fault['input'])}: {message}" if path else message

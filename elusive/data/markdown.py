@@ -4,20 +4,19 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from elusive.errors import UNSEEN
+
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-|~$&@^=])")
-_UNSEEN: Final = re.compile(
-    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
 
 
 def escaped(text: str) -> str:
-    """Text as Markdown that shows it, in one line; controls and marks of direction become U+FFFD."""
-    return _SPECIAL.sub(r"\\\1", _UNSEEN.sub("\ufffd", re.sub(r"\s+", " ", text)))
+    """Text as Markdown that shows it, in one line; what is unseen becomes U+FFFD."""
+    return _SPECIAL.sub(r"\\\1", UNSEEN.sub("\ufffd", re.sub(r"\s+", " ", text)))
 
 
 def code(text: str) -> str:
     """Text as a code span, in one line, that holds in a table too."""
-    line = _UNSEEN.sub("\ufffd", " ".join(text.split())).replace("|", "\\|")
+    line = UNSEEN.sub("\ufffd", " ".join(text.split())).replace("|", "\\|")
     ticks = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     return f"{ticks} {line} {ticks}" if "`" in line else f"`{line}`"
 

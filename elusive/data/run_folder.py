@@ -1,29 +1,27 @@
-"""A job's output folder from the first lock to `run.json`: who may write in it, and what is there already.
+"""A job's output folder from the first lock to `run.json`: what is there already, and what of it a run may remove.
 
 `run.json` holds the resolved options. The same ones in the same folder go on where an earlier run was, or find it done;
-other ones are refused with the differences. The lock is the operating system's, so a killed run leaves none. What the
-system refuses a run at work in its folder becomes one line.
+other ones are refused with the differences. What is the user's own stays, whatever happens. What the system refuses a
+run at work in its folder becomes one line.
 """
 
 import contextlib
-import fcntl
 import json
 import os
-import re
 import shutil
-import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from elusive.data.atomic import remove_leftovers
-from elusive.data.sealed import read_sealed, write_sealed
+from elusive.data.folder_lock import WORK, locked, remove_lock_file
+from elusive.data.run_record import RUN, check_files, check_same, read_run
+from elusive.data.sealed import Seal, read_seals, write_sealed
 from elusive.errors import ElusiveError, FolderError
 
-_WORK = ".elusive"
-_RUN = "run.json"
+_UNFINISHED = {"finished": False}
+_CLEARING = {"finished": False, "clearing": True}  # what lies beside such a record may be an earlier run's
 
 
 @dataclass(frozen=True)
@@ -33,17 +31,15 @@ class RunFolder:
     Attributes:
         path: the folder.
         options: the resolved options of this run.
-        products: the names in the folder that a run makes.
     """
 
     path: Path
     options: Mapping[str, Any]
-    products: tuple[str, ...]
 
     @property
     def work(self) -> Path:
-        """What only an unfinished run needs."""
-        return self.path / _WORK
+        """What only an unfinished run needs: `corpus`, and in `parts` a sealed record of each part written."""
+        return self.path / WORK
 
     @property
     def finished(self) -> Mapping[str, Any] | None:
@@ -52,28 +48,28 @@ class RunFolder:
         Raises:
             FolderError: a file that it wrote is gone, or has another size.
         """
-        run = _read(self.path)
+        run = read_run(self.path)
         if not run or not run["finished"]:
             return None
-        there = self._sizes()
-        for name, size in run["files"].items():
-            if there.get(name) != size:
-                raise FolderError(
-                    f"{self.path} holds this run, finished, but {name} was removed or changed since; "
-                    "--overwrite writes it again (scores stay)"
-                )
+        check_files(self.path, run["files"], by_size=True)
         return run
 
     def finish(self, record: Mapping[str, Any]) -> None:
-        """Write the final `run.json`, and remove what only an unfinished run needs."""
-        run = {"finished": True, "options": dict(self.options), **record, "files": self._sizes()}
-        write_sealed(self.path / _RUN, run)
-        _remove_work(self.path)
+        """Write the final `run.json`, with the seals of the parts, and remove what only an unfinished run needs.
 
-    def _sizes(self) -> dict[str, int]:
-        """Bytes of each file in the folders of products; single files, such as the card, are the user's to change."""
-        files = (file for name in self.products for file in sorted((self.path / name).rglob("*")) if file.is_file())
-        return {file.relative_to(self.path).as_posix(): file.stat().st_size for file in files}
+        Raises:
+            FolderError: the record of a part is damaged.
+        """
+        files: dict[str, Seal] = {}
+        for part in sorted((self.work / "parts").glob("*.json")):
+            try:
+                seals = read_seals(part)
+            except ValueError as error:
+                raise FolderError(f"{part} cannot be read ({error}); run the same command again") from error
+            files |= {Path(os.path.relpath(file, self.path)).as_posix(): seal for file, seal in seals.items()}
+        run = {"finished": True, "options": dict(self.options), **record, "files": files}
+        write_sealed(self.path / RUN, run)
+        _remove_work(self.path)
 
 
 @contextlib.contextmanager
@@ -85,7 +81,7 @@ def open_run(
     Args:
         path: the folder; made if need be.
         options: the resolved options of this run, as JSON has them.
-        products: the names in the folder that a run makes, removed by `overwrite`; nothing else ever is.
+        products: the files that a run makes, as patterns such as `data/train-*`: what `overwrite` removes.
         overwrite: start anew.
 
     Raises:
@@ -93,158 +89,117 @@ def open_run(
             are no run's.
     """
     options = json.loads(json.dumps(options))
-    with _locked(path):
-        before = None if overwrite else _read(path)
+    was_there = path.exists()
+    with locked(path), _explained(path, was_there=was_there):
+        before = check_free(path, options, products=products, overwrite=overwrite)
+        anew = before is None or "clearing" in before
+        if anew:
+            _clear(path, options, products)
+        elif before and before["finished"]:
+            _remove_work(path)  # a kill may have come between the run's end and this
+        for folder in (path, path / WORK, *_folders(path, products)):
+            remove_leftovers(folder)
+        if anew:
+            write_sealed(path / RUN, {**_UNFINISHED, "options": options})
         try:
-            _refuse_foreign(path, products)
-            if not overwrite:
-                check_free(path, options, products=products)
-            if before is None:
-                _remove(path, products)
-            elif before["finished"]:
-                _remove_work(path)  # a kill may have come between the run's end and this
-            for folder in (path, path / _WORK, *(path / name for name in products)):
-                remove_leftovers(folder)
-            if before is None:
-                write_sealed(path / _RUN, {"finished": False, "options": options})
-            yield RunFolder(path, options, products)
+            yield RunFolder(path, options)
         except ElusiveError:
             # Bad input leaves nothing half-made; scores stay, they are good whatever else was wrong.
-            with contextlib.suppress(OSError):  # the first refusal is the one to be told
-                if before is None and not any((path / name).is_dir() for name in products):
-                    _remove(path, products)
-                _remove_if_empty(path)
+            if anew and not any(file.parent != path for file in _made(path, products)):
+                with contextlib.suppress(OSError, ElusiveError):  # the first refusal is the one to be told
+                    _clear(path, options, products)
+                    (path / RUN).unlink()
             raise
-        except BrokenPipeError:  # nobody reads our output any more: that is no matter of the folder
-            raise
-        except OSError as error:
-            why = " ".join(str(error).split())
-            raise FolderError(
-                f"the run in {path} cannot go on: {why}; was the folder moved or deleted meanwhile? "
-                "The same command goes on from what is there"
-            ) from error
 
 
-def check_free(path: Path, options: Mapping[str, Any], *, products: tuple[str, ...]) -> None:
-    """Refuse a folder that holds a run with other options, or things that are no run's; reads only.
+def check_free(
+    path: Path, options: Mapping[str, Any], *, products: tuple[str, ...], overwrite: bool = False
+) -> dict[str, Any] | None:
+    """The record of the run that is to go on in a folder, None where one begins; reads only.
 
     Raises:
-        FolderError: with the differences.
+        FolderError: the folder holds a run with other options, told with the differences, or things that are no
+            run's, which `overwrite` does not touch either.
     """
-    _refuse_foreign(path, products)
-    before = _read(path)
-    if before is not None:
-        _check_same(path, before.get("options", {}), json.loads(json.dumps(options)))
-
-
-def _refuse_foreign(path: Path, products: tuple[str, ...]) -> None:
-    # Every run writes run.json before anything else; what lies there without one is the user's own.
-    foreign = sorted(name for name in products if (path / name).exists())
-    if foreign and not (path / _RUN).exists():
-        raise FolderError(
-            f"{path} already holds {', '.join(foreign)} but no {_RUN}, so they are no run's; name another --out"
-        )
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        return read_sealed(path / _RUN)
-    except FileNotFoundError:
+    before = read_run(path, or_damaged=overwrite)
+    if not os.path.lexists(path / RUN):
+        # Every run writes run.json before anything else; what lies there without one is the user's own.
+        names = {Path(product).parts[0] for product in products}
+        if foreign := sorted(name for name in names if os.path.lexists(path / name)):
+            raise FolderError(
+                f"{path} already holds {', '.join(foreign)} but no {RUN}, so they are no run's; name another --out"
+            )
+    if before is None or overwrite:
         return None
-    except (OSError, ValueError) as error:
-        raise FolderError(f"{path / _RUN} cannot be read ({error}); name another --out, or --overwrite it") from error
-
-
-def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    if names:
-        differences = "; ".join(_difference(name, before.get(name), now.get(name)) for name in names)
-        raise FolderError(
-            f"{path} holds a run with other options ({differences}); name another --out, or --overwrite (scores stay)"
-        )
-
-
-def _difference(name: str, before: object, now: object) -> str:
-    if isinstance(before, dict) and isinstance(now, dict):
-        changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-        return f"{name}: {changed[0]} changed" + (f" and {len(changed) - 1} more" if len(changed) > 1 else "")
-    return f"{name}: {before!r} there, {now!r} now"
-
-
-def _remove(path: Path, products: tuple[str, ...]) -> None:
-    (path / _RUN).unlink(missing_ok=True)
-    _remove_work(path)
-    for name in products:
-        target = path / name
-        if target.is_dir():
-            shutil.rmtree(target)
-        else:
-            target.unlink(missing_ok=True)
-
-
-def _remove_work(path: Path) -> None:
-    for name in ("corpus", "parts"):
-        shutil.rmtree(path / _WORK / name, ignore_errors=True)
-
-
-def _remove_if_empty(path: Path) -> None:
-    """Remove the folder if nothing but our lock is left in it; in a folder that is not ours, remove the lock alone."""
-    if not (path / _RUN).exists():
-        shutil.rmtree(path / _WORK, ignore_errors=True)
-    if not any(path.iterdir()):
-        path.rmdir()
+    check_same(path, before["options"], json.loads(json.dumps(options)))
+    return before
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the folder alone, by its lock file and by itself.
-
-    The file's lock is the one that network file systems carry to other hosts; the folder's own still holds when
-    somebody deletes the file.
-    """
-    with contextlib.ExitStack() as held:
-        try:
-            (path / _WORK).mkdir(parents=True, exist_ok=True)
-            folder = os.open(path, os.O_RDONLY)
-            held.callback(os.close, folder)
-            stream = held.enter_context((path / _WORK / "lock").open("a+", encoding="utf-8"))
-        except OSError as error:
-            raise FolderError(f"cannot write in {path}: {error.strerror}; name a folder that can be written") from error
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _lock_itself(folder)
-            _sign(stream)
-        except BlockingIOError:
-            raise FolderError(_in_use(path, stream)) from None
-        except OSError as error:
-            raise FolderError(
-                f"cannot lock {path}: {error.strerror}; name a folder on a local disk, or on a file system with locks"
-            ) from error
-        yield
-
-
-def _lock_itself(folder: int) -> None:
+def _explained(path: Path, *, was_there: bool) -> Iterator[None]:
+    """A refusal leaves no trace of its own in the folder; what the system refuses is told in one line."""
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        yield
+    except BrokenPipeError:  # nobody reads our output any more: that is no matter of the folder
         raise
-    except OSError:
-        return  # some network file systems lock files only, and the file is locked by now
+    except ElusiveError:
+        remove_lock_file(path)
+        if not was_there:
+            with contextlib.suppress(OSError):  # refused where anything is in it
+                path.rmdir()
+        raise
+    except OSError as error:
+        why = " ".join(str(error).split())
+        if not (path / WORK).is_dir():
+            why += "; was the folder moved or deleted meanwhile?"
+        raise FolderError(
+            f"the run in {path} cannot go on: {why}; mend it, and the same command goes on from what is there"
+        ) from error
 
 
-def _sign(stream: TextIO) -> None:
-    owner = f"process {os.getpid()} on {socket.gethostname()} since {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
-    with contextlib.suppress(OSError):  # on a full disk the lock holds without a name to it
-        os.ftruncate(stream.fileno(), 0)
-        os.write(stream.fileno(), f"{owner}\n".encode())
+def _clear(path: Path, options: Mapping[str, Any], products: tuple[str, ...]) -> None:
+    """Remove what a run made here. A kill in the midst of it leaves a record that says so, and the next run goes on."""
+    if doomed := _removable(path, products):
+        write_sealed(path / RUN, {**_CLEARING, "options": dict(options)})
+        _remove(doomed)
+        for folder in _folders(path, products):
+            with contextlib.suppress(OSError):  # refused where a file of the user's is in it
+                folder.rmdir()
 
 
-def _in_use(path: Path, stream: TextIO) -> str:
-    stream.seek(0)
-    owner = stream.read().strip()
-    process = re.match(r"process (\d+) on (\S+) since ", owner)
-    end_it = f"end it (kill {process[1]} on {process[2]})" if process else "end it"
-    return (
-        f"{path} is in use by {owner or 'another process'}; wait for it or {end_it}, which frees the folder, "
-        "or name another --out"
-    )
+def _remove_work(path: Path) -> None:
+    with contextlib.suppress(OSError):  # the run is finished, and what is left is removed another time
+        _remove(_removable(path, ()))
+
+
+def _removable(path: Path, products: tuple[str, ...]) -> list[Path]:
+    """All that may ever be deleted in an output folder: files with a product's name, and the unfinished run's work.
+
+    Raises:
+        FolderError: it is at the other end of a symbolic link, where a run may write but not delete.
+    """
+    for folder in _folders(path, products):
+        if folder.is_symlink():
+            raise FolderError(
+                f"{folder} is a symbolic link, and nothing is deleted where it leads; "
+                "delete the link, and what it leads to, or name another --out"
+            )
+    work = [path / WORK / name for name in ("corpus", "parts")]
+    return [*_made(path, products), *(entry for entry in work if os.path.lexists(entry))]
+
+
+def _remove(entries: list[Path]) -> None:
+    for entry in entries:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def _made(path: Path, products: tuple[str, ...]) -> list[Path]:
+    found = (file for product in products for file in sorted(path.glob(product)))
+    return [file for file in found if file.is_symlink() or file.is_file()]
+
+
+def _folders(path: Path, products: tuple[str, ...]) -> list[Path]:
+    return sorted({(path / product).parent for product in products} - {path})

@@ -4,6 +4,7 @@ dataset    what of a folder is the dataset
 faults     what goes wrong on the way, in words
 manners    the Hub's library quiet, and limited in time
 client     calls to the Hub, patient
+target     whether a push may go there
 change     what is to change there
 pushing    the push              access    whether it would be let in
 """

@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from elusive.errors import HubError
-from elusive.hub.change import check_privacy
 from elusive.hub.client import HubClient, hub_client
 from elusive.hub.faults import fault_of, http_error, remedy
 from elusive.hub.manners import quiet_library
+from elusive.hub.target import card_there, check_target
 from elusive.progress import Progress
 
 
@@ -18,7 +18,8 @@ def check_access(repo: str, *, private: bool, progress: Progress) -> None:
 
     Raises:
         OptionError: `repo` cannot be a dataset's name.
-        HubError: nobody is logged in, the token may not write there, or all see what was to be private.
+        HubError: nobody is logged in, the token may not write there, all see what was to be private, or another program
+            made what is there.
     """
     check_access_by(hub_client(repo, progress), private=private)
 
@@ -29,7 +30,8 @@ def check_access_by(client: HubClient, *, private: bool) -> None:
     try:
         with quiet_library(client.progress):
             _check_token(client.whoami(), client.repo)
-            check_privacy(client, client.state(), private=private)
+            state = client.state()
+            check_target(client, state, card_there(client, state), private=private)
     except HubError as error:
         raise HubError(f"cannot push to {client.repo}: {error}") from error
     except (OSError, ValueError, http_error()) as error:

@@ -5,13 +5,14 @@ not sent again, and files of others are left alone.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from elusive.data.card_merge import MergedCard, merge_cards, renamed
 from elusive.errors import HubError, InputError
 from elusive.hub.client import HubClient, RemoteState
 from elusive.hub.dataset import CARD, FinishedDataset, is_part
+from elusive.hub.target import card_there, check_target
 
 # Files go to storage in batches: some at once for speed, few enough that a bar moves and Ctrl-C need not wait.
 _BATCH_BYTES: Final = 16 * 2**20
@@ -68,12 +69,13 @@ class Change:
     def between(cls, dataset: FinishedDataset, client: HubClient, *, private: bool) -> "Change":
         """Compare the folder with the Hub as it is now; reads only."""
         state = client.state()
-        check_privacy(client, state, private=private)
+        theirs = card_there(client, state)
+        check_target(client, state, theirs, private=private)
         there = state.files if state else {}
-        card, is_new = _card(client, dataset, state)
+        card = _card(client, dataset, theirs)
         sizes = dict(dataset.sizes)
         upload = {name: size for name, size in sizes.items() if not _is_there(dataset, name, there)}
-        if is_new:
+        if card.text != theirs:
             upload[CARD] = len(card.text.encode())
         plan = PushPlan(
             url=client.url,
@@ -87,15 +89,19 @@ class Change:
 
     def carry_out(self, *, private: bool) -> Pushed:
         """Make the change, on top of what was compared."""
-        state, plan = self.state, self.plan
-        if state is None:
-            self.client.create(private=private)
-            state = self.client.state()
-            if state is None:
-                raise HubError(f"the Hub made {plan.url}, but does not show it; push again")
-            check_privacy(self.client, state, private=private)
-        commit = self._commit(state.commit) if plan.upload or plan.delete else state.commit
+        plan = self.plan
+        if self.state is None:
+            return self._create(private=private).carry_out(private=private)
+        commit = self._commit(self.state.commit) if plan.upload or plan.delete else self.state.commit
         return Pushed(**vars(plan), commit=commit)
+
+    def _create(self, *, private: bool) -> "Change":
+        """Make the dataset; the change from what is found then, which may be another's who was there first."""
+        self.client.create(private=private)
+        found = Change.between(self.dataset, self.client, private=private)
+        if found.state is None:
+            raise HubError(f"the Hub made {self.plan.url}, but does not show it; push again")
+        return replace(found, plan=replace(found.plan, creates=True))
 
     def _commit(self, parent: str) -> str:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -112,26 +118,15 @@ class Change:
         return self.client.commit([*additions, *deletions], message=self.dataset.title, parent=parent)
 
 
-def check_privacy(client: HubClient, state: RemoteState | None, *, private: bool) -> None:
-    """Refuse to show the world what was to be private."""
-    if private and state is not None and not state.private:
-        raise HubError(
-            f"{client.url} exists and everybody sees it, but --private was asked for; make it private in its settings, "
-            "or name another"
-        )
-
-
-def _card(client: HubClient, dataset: FinishedDataset, state: RemoteState | None) -> tuple[MergedCard, bool]:
-    """The card as it is to be, and whether the Hub has it otherwise."""
+def _card(client: HubClient, dataset: FinishedDataset, theirs: str | None) -> MergedCard:
+    """The card as it is to be."""
     ours = renamed(dataset.card, client.repo)
-    if state is None or CARD not in state.files:
-        return MergedCard(ours, ()), True
-    theirs = client.read(CARD, commit=state.commit)
+    if theirs is None:
+        return MergedCard(ours, ())
     try:
-        merged = merge_cards(ours, theirs)
+        return merge_cards(ours, theirs)
     except InputError as error:
         raise HubError(f"the card of {client.url} cannot be renewed: {error}; mend it there") from error
-    return merged, merged.text != theirs
 
 
 def _is_there(dataset: FinishedDataset, name: str, there: dict[str, tuple[int, str | None, str | None]]) -> bool:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from elusive.data.run_folder import open_run
+from elusive.data.folder_lock import locked
+from elusive.data.run_record import RUN, check_files
 from elusive.data.sealed import read_sealed
 from elusive.errors import FolderError
 
@@ -53,6 +54,11 @@ def is_part(name: str) -> bool:
     return _PART.fullmatch(name) is not None
 
 
+def lies_among_parts(name: str) -> bool:
+    """Whether a path in a repository lies in a folder that a run would fill."""
+    return name.startswith(tuple(f"{subset}/" for subset in _SUBSETS))
+
+
 def git_hasher(size: int) -> Any:
     """A hasher that has taken the header of a git blob of `size` bytes."""
     return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
@@ -65,17 +71,31 @@ def finished_dataset(folder: Path) -> Iterator[FinishedDataset]:
     Raises:
         FolderError: there is none, it is not finished, a part was changed since, or a run is at work in it.
     """
+    finished_record(folder)  # before the lock, which would make the folder
+    with locked(folder):
+        record = finished_record(folder)
+        check_files(folder, record["files"])
+        parts = {name: seal for name, seal in sorted(record["files"].items()) if is_part(name)}
+        sizes = {name: seal["bytes"] for name, seal in parts.items()}
+        digests = {(name, "sha256"): seal["sha256"] for name, seal in parts.items()}
+        yield FinishedDataset(folder, sizes, _card(folder), _title(record), digests)
+
+
+def finished_record(folder: Path) -> dict[str, Any]:
+    """The record of the finished run in a folder.
+
+    Raises:
+        FolderError: there is none, or it is not finished.
+    """
     try:
-        record = read_sealed(folder / "run.json")
+        record = read_sealed(folder / RUN)
     except FileNotFoundError:
-        raise FolderError(f"{folder} holds no run.json; name the folder that elusive augment wrote") from None
+        raise FolderError(f"{folder} holds no {RUN}; name the folder that elusive augment wrote") from None
     except (OSError, ValueError) as error:
-        raise FolderError(f"{folder / 'run.json'} cannot be read ({error}); name a folder as a run left it") from error
-    with open_run(folder, record["options"], products=_SUBSETS) as run:
-        if not (finished := run.finished):
-            raise FolderError(f"the run in {folder} is not finished; finish it first: {_command(folder, record)}")
-        sizes = {name: size for name, size in sorted(finished["files"].items()) if is_part(name)}
-        yield FinishedDataset(folder, sizes, _card(folder), _title(finished))
+        raise FolderError(f"{folder / RUN} cannot be read ({error}); name a folder as a run left it") from error
+    if not record["finished"]:
+        raise FolderError(f"the run in {folder} is not finished; finish it first: {_command(folder, record)}")
+    return record
 
 
 def _card(folder: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from elusive.errors import ElusiveError, HubError
 from elusive.hub.change import Change, Pushed, PushPlan
 from elusive.hub.client import HubClient, hub_client
-from elusive.hub.dataset import FinishedDataset, finished_dataset
+from elusive.hub.dataset import FinishedDataset, finished_dataset, finished_record
 from elusive.hub.faults import fault_of, http_error, remedy
 from elusive.hub.manners import quiet_library
 from elusive.progress import Bars, Progress
@@ -32,11 +32,13 @@ def push(folder: str | Path, repo: str, *, private: bool = False, progress: Prog
     Raises:
         ElusiveError: the folder is not finished, or the Hub cannot be reached or refuses; in one line.
     """
+    finished_record(Path(folder))  # before the Hub is asked, or the user for a login
     return push_by(hub_client(repo, progress or Bars()), Path(folder), private=private)
 
 
 def plan_push(folder: str | Path, repo: str, *, private: bool = False, progress: Progress) -> PushPlan:
     """What `push` would change; reads the Hub, writes nothing."""
+    finished_record(Path(folder))
     return plan_push_by(hub_client(repo, progress), Path(folder), private=private)
 
 

@@ -41,7 +41,8 @@ from elusive.jobs.workers import write_parts
 from elusive.progress import Bars, Progress
 from elusive.report.augment_page import augment_page
 
-PRODUCTS = ("data", "clues", "README.md", "report.html", "rejected.jsonl")
+_PART = "train-[0-9]*-of-[0-9]*"
+PRODUCTS = (f"data/{_PART}", f"clues/{_PART}", "README.md", "report.html", "rejected.jsonl")
 _EXAMPLE_CLUES = 8
 
 

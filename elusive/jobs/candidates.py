@@ -6,7 +6,7 @@ that need it are left out.
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from elusive.clues.scoring import Scorer, score_corpus
@@ -14,8 +14,7 @@ from elusive.config import CompareModelsConfig
 from elusive.data.staging import Staged
 from elusive.errors import ElusiveError, FolderError, ModelError, OptionError
 from elusive.jobs.inputs import context_of, paired_scorers, source_of
-from elusive.jobs.kept_costs import keep_cost, kept_cost
-from elusive.jobs.measuring import Meter, MeteredScorer, ScoringCost
+from elusive.jobs.measuring import Meter, MeteredScorer
 from elusive.models import ModelSource, free_memory
 from elusive.progress import Progress
 
@@ -33,7 +32,7 @@ class CandidatePair:
 
     large: ModelSource
     small: ModelSource
-    sides: tuple[Scorer, Scorer] | None
+    sides: tuple[MeteredScorer, MeteredScorer] | None
     fault: str | None
 
 
@@ -48,7 +47,6 @@ class Candidates:
         pairs: in the order in which they were given.
         scorers: by model, one for each window that its pairs ask for.
         faults: why a model cannot be used.
-        costs: what a model's scoring took.
     """
 
     config: CompareModelsConfig
@@ -57,7 +55,6 @@ class Candidates:
     pairs: list[CandidatePair] = field(init=False, default_factory=list)
     scorers: dict[ModelSource, list[MeteredScorer]] = field(init=False, default_factory=dict)
     faults: dict[ModelSource, str] = field(init=False, default_factory=dict)
-    costs: dict[ModelSource, ScoringCost] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         sources = [tuple(self._source(name) for name in pair) for pair in self.config.pair]
@@ -124,22 +121,17 @@ class Candidates:
         for other in known:
             if other.options.window == scorer.options.window:
                 return other
-        meter = known[0].meter if known else Meter()
-        metered = MeteredScorer(**{f.name: getattr(scorer, f.name) for f in fields(scorer)}, meter=meter)
+        metered = MeteredScorer.of(scorer, known[0].meter if known else Meter())
         with self._tolerating(scorer.source):
             _ = metered.fingerprint, metered.tokenizer
         known.append(metered)
         return metered
 
     def _score(self, source: ModelSource, staged: Staged) -> None:
-        scorers = self.scorers[source]
-        with scorers[0].meter as meter:
+        scorers = sorted(self.scorers[source], key=lambda scorer: scorer.options.window)  # as its meter wants them
+        with scorers[0].meter:
             for scorer in scorers:
                 score_corpus(scorer, staged, role=source.name, progress=self.progress)
-        if meter.cost:
-            keep_cost(scorers[0], meter.cost)
-        if cost := kept_cost(scorers[0]):
-            self.costs[source] = cost
 
     @contextlib.contextmanager
     def _tolerating(self, source: ModelSource) -> Iterator[None]:

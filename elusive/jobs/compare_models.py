@@ -10,7 +10,7 @@ A candidate that cannot be used is left out, and the comparison goes on. Nothing
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from elusive.clues.agreement import is_silent, rank_correlation, top_tenth_overlap
 from elusive.clues.alignment import project
+from elusive.clues.contrast import contrast
 from elusive.clues.counts import PartCounts
 from elusive.clues.scored_corpus import ClueSettings, ScoredCorpus, ScoredText
 from elusive.clues.scoring import Scorer
@@ -28,16 +29,17 @@ from elusive.jobs.comparison import (
     CompareModelsPlan,
     CompareModelsResult,
     ModelFigures,
-    PairCost,
     PairFigures,
     PairPlan,
     cost_of_pair,
     in_words,
 )
+from elusive.jobs.measuring import MeteredScorer
 from elusive.jobs.sampling import Sample, draw_sample
 from elusive.models import ModelSource
 from elusive.progress import Bars, Progress
 from elusive.statistics import Estimate, over_examples
+from elusive.tokenization import TokenizedText
 
 Scores = NDArray[np.float32]
 Measure = Callable[[Scores, Scores], float]
@@ -123,12 +125,11 @@ class _Comparison:
         ]
         pairs = []
         for pair, read in zip(self.candidates.pairs, readings, strict=True):
-            large, small = sources.index(pair.large), sources.index(pair.small)
+            places = sources.index(pair.large), sources.index(pair.small)
             if pair.sides and read:
-                cost = cost_of_pair(models[large], models[small], n_chars=self.sample.corpus_chars)
-                pairs.append(self._pair(large, small, pair.sides, read, cost))
+                pairs.append(self._pair(places, models, pair.sides, read))
             else:
-                pairs.append(PairFigures(large=large, small=small, error=self.candidates.fault_of(pair)))
+                pairs.append(PairFigures(large=places[0], small=places[1], error=self.candidates.fault_of(pair)))
         contrasts, top_tenth = (self._among(readings, measure) for measure in (rank_correlation, top_tenth_overlap))
         return CompareModelsResult(
             texts=self.sample.corpus_texts,
@@ -156,7 +157,7 @@ class _Comparison:
             tokens_per_text=counts.tokens / counts.texts,
             tokens_per_char=counts.tokens / self.sample.staged.n_chars,
             sink_mass=counts.sink_mass["large"],
-            cost=self.candidates.costs.get(source),
+            cost=scorer.cost,
         )
 
     def _texts(self, large: Scorer, small: Scorer) -> list[ScoredText]:
@@ -166,17 +167,23 @@ class _Comparison:
         return list(corpus.texts(range(self.sample.staged.n_chunks)))
 
     def _pair(
-        self, large: int, small: int, sides: tuple[Scorer, Scorer], read: list[ScoredText], cost: PairCost | None
+        self,
+        places: tuple[int, int],
+        models: Sequence[ModelFigures],
+        sides: tuple[MeteredScorer, MeteredScorer],
+        read: list[ScoredText],
     ) -> PairFigures:
+        # A model's own figures may be of another pair's window.
+        large, small = (replace(models[at], cost=side.cost) for at, side in zip(places, sides, strict=True))
         return PairFigures(
-            large=large,
-            small=small,
+            large=places[0],
+            small=places[1],
             window=sides[0].options.window,
             same_tokenizer=sides[0].tokenizer.fingerprint == sides[1].tokenizer.fingerprint,
             aligned=sum(text.scores.aligned for text in read) / len(read),
             large_small=self._over(rank_correlation(text.scores.large, text.scores.small) for text in read),
             silent=sum(is_silent(text.scores.contrast) for text in read),
-            cost=cost,
+            cost=cost_of_pair(large, small, n_chars=self.sample.corpus_chars),
         )
 
     def _among(
@@ -185,7 +192,7 @@ class _Comparison:
         """A measure of each two pairs' contrasts, on the tokens of the first usable pair."""
         target = next(read for read in readings if read)
         placed = [
-            [_on_tokens_of(there, text) for there, text in zip(target, read, strict=True)] if read else None
+            [self._contrast(text, there.tokens) for text, there in zip(read, target, strict=True)] if read else None
             for read in readings
         ]
 
@@ -194,12 +201,15 @@ class _Comparison:
 
         return tuple(tuple(cell(a, b) for b in placed) for a in placed)
 
+    def _contrast(self, text: ScoredText, tokens: TokenizedText) -> Scores:
+        """A text's contrast on another tokenizer's tokens of it: both scores are projected, as `augment` would.
+
+        To project the contrast itself would spread logarithms and ranks as if they were attention.
+        """
+        if np.array_equal(text.tokens.ids, tokens.ids):
+            return text.scores.contrast
+        large, small = (project(scores, text.tokens, tokens) for scores in (text.scores.large, text.scores.small))
+        return contrast(large, small, kind=self.config.contrast)
+
     def _over(self, values: Iterable[float]) -> Estimate:
         return over_examples(values, seed=self.config.seed)
-
-
-def _on_tokens_of(target: ScoredText, text: ScoredText) -> Scores:
-    """A text's contrast on another tokenizer's tokens; itself where they are the same."""
-    if np.array_equal(target.tokens.ids, text.tokens.ids):
-        return text.scores.contrast
-    return project(text.scores.contrast, text.tokens, target.tokens)

@@ -24,8 +24,8 @@ class ModelFigures:
         tokenizer: fingerprint of what its tokenizer does, equal for equal tokenizers of any name.
         tokens: of the sample.
         tokens_per_text, tokens_per_char: of the sample, on average.
-        sink_mass: mean attention to the first token.
-        cost: memory and speed; None where its scores were there already, and no cost was kept with them.
+        sink_mass: mean attention to the first token, under the window of its first pair.
+        cost: memory and speed under that window; None where its scores were there already.
     """
 
     name: str
@@ -66,7 +66,7 @@ class PairFigures:
         large_small: Spearman's ρ of the two models' received attention; near 1 the contrast has little to say. Where a
             token stands accounts for much of what it receives, in every model.
         silent: texts whose contrast is the same for all tokens, and ranks nothing.
-        cost: None where a model's scores were there already, and its cost was not.
+        cost: under this window; None where a model's scores were there already.
     """
 
     large: int
@@ -91,7 +91,8 @@ class CompareModelsResult:
         pairs: in the order given.
         contrasts: Spearman's ρ of the contrasts of each two pairs, on the tokens of the first usable pair's large
             model; None where one of them has an error.
-        top_tenth: likewise, the share of the ⌈n / 10⌉ strongest clues of a text that both pairs name; .1 by chance.
+        top_tenth: likewise, the share of the ⌈n / 10⌉ strongest clues of a text that both pairs name; by chance it is
+            ⌈n / 10⌉ / n.
         summary: the figures in plain words.
     """
 
@@ -168,6 +169,10 @@ def in_words(
         ranks, top = contrasts[first][i], top_tenth[first][i]
         if ranks and top and ranks.mean is not None:
             sentences.append(_of_two(first, i, pairs, ranks, top))
+    unmeasured = [str(i + 1) for i in usable if pairs[i].cost is None]
+    if unmeasured:
+        which = f"pair{'s' * (len(unmeasured) > 1)} {', '.join(unmeasured)}"
+        sentences.append(f"The cost of {which} is not known: scores that were there already were not measured again.")
     return (*sentences, "None of these figures says which pair teaches a model better; measure that on your own task.")
 
 

@@ -1,14 +1,15 @@
 """What scoring with a model costs: memory and speed, measured while it is done.
 
-A `Meter` holds one model for as long as it is open; a `MeteredScorer` scores as any other does.
+A `Meter` holds one model for as long as it is open; a `MeteredScorer` scores as any other does, and knows what it took.
+Measuring adds one short window a model.
 """
 
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from elusive import models
 from elusive.attention.probe import Probe
@@ -17,10 +18,12 @@ from elusive.clues.scoring import Scorer
 from elusive.jobs.memory import MemoryGauge
 from elusive.tokenization import TokenizedText
 
+_WARM_UP_TOKENS = 64
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringCost:
-    """What it took to load a model and to score some texts.
+    """What it took to load a model and to score some texts under one window.
 
     Attributes:
         device, dtype: where it ran, and its weights' type.
@@ -30,7 +33,7 @@ class ScoringCost:
             the process (outside Linux only what goes beyond the process's earlier peak). The first model's has some
             30 MiB of libraries in it.
         loading_seconds: until it could be used.
-        tokens, seconds: scored, and in what time; the loading and a first pass left out.
+        tokens, seconds: scored, and in what time; the loading and the warming up left out.
     """
 
     device: str
@@ -48,29 +51,18 @@ class ScoringCost:
         return self.seconds / max(1, self.tokens)
 
 
-class Score(Protocol):
-    """`Scorer.score`."""
-
-    def __call__(
-        self, probe: Probe, tokens: Sequence[TokenizedText], *, on_tokens: Callable[[int], None] = ...
-    ) -> list[TextScores]:
-        """See there."""
-        ...
-
-
 class Meter:
-    """Loads a model when it is first asked for, and takes the measure of what it does until the block ends.
+    """Loads a model when it is first asked for, and holds and watches it until the block ends.
 
     Attributes:
-        cost: known when the block has ended; None where no model was loaded.
+        costs: what scoring took, by window. A peak only grows: shorter windows are to come before longer ones.
     """
 
     def __init__(self) -> None:
-        self.cost: ScoringCost | None = None
+        self.costs: dict[int, ScoringCost] = {}
         self._held = contextlib.ExitStack()
         self._probe: Probe | None = None
-        self._loading = self._seconds = 0.0
-        self._tokens = 0
+        self._loading = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -78,8 +70,6 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._probe is not None:
-            self.cost = self._cost(self._probe)
         self._probe = None
         self._held.close()
         models.free_memory()
@@ -93,34 +83,19 @@ class Meter:
             self._loading = time.perf_counter() - start
         return self._probe
 
-    def score(
-        self,
-        score: Score,
-        probe: Probe,
-        tokens: Sequence[TokenizedText],
-        *,
-        on_tokens: Callable[[int], None] = lambda _n: None,
-    ) -> list[TextScores]:
-        """Scores of tokenised texts, in measured time."""
-        if not self._tokens:
-            score(probe, tokens[:1])  # the first pass pays for what later ones find ready
-        start = time.perf_counter()
-        scores = score(probe, tokens, on_tokens=on_tokens)
-        self._seconds += time.perf_counter() - start
-        self._tokens += sum(len(t) for t in tokens)
-        return scores
-
-    def _cost(self, probe: Probe) -> ScoringCost:
+    def add(self, probe: Probe, *, window: int, tokens: int, seconds: float) -> None:
+        """Count what was just scored."""
+        earlier = self.costs.get(window)
         parameters = list(probe.model.parameters())
-        return ScoringCost(
+        self.costs[window] = ScoringCost(
             device=", ".join(sorted({str(p.device) for p in parameters})),
             dtype=str(probe.model.dtype).removeprefix("torch."),
             parameters=probe.model.num_parameters(),
             weight_bytes=sum(p.numel() * p.element_size() for p in parameters),
             peak_bytes=self._gauge.peak_bytes,
             loading_seconds=self._loading,
-            tokens=self._tokens,
-            seconds=self._seconds,
+            tokens=tokens + (earlier.tokens if earlier else 0),
+            seconds=seconds + (earlier.seconds if earlier else 0.0),
         )
 
 
@@ -129,6 +104,16 @@ class MeteredScorer(Scorer):
     """A scorer whose model is the meter's, so that several windows share one loading."""
 
     meter: Meter
+
+    @classmethod
+    def of(cls, scorer: Scorer, meter: Meter) -> Self:
+        """A scorer under measure."""
+        return cls(**{f.name: getattr(scorer, f.name) for f in fields(scorer)}, meter=meter)
+
+    @property
+    def cost(self) -> ScoringCost | None:
+        """What scoring has taken under this window; None where nothing was scored."""
+        return self.meter.costs.get(self.options.window)
 
     @contextlib.contextmanager
     def probe(self) -> Iterator[Probe]:
@@ -143,4 +128,16 @@ class MeteredScorer(Scorer):
         on_tokens: Callable[[int], None] = lambda _n: None,
     ) -> list[TextScores]:
         """See `Scorer.score`."""
-        return self.meter.score(super().score, probe, tokens, on_tokens=on_tokens)
+        window = self.options.window
+        if not self.meter.costs:  # a model's first pass pays for what later ones find ready
+            super().score(probe, [beginning(max(tokens, key=len), min(_WARM_UP_TOKENS, window - 1))])
+        start = time.perf_counter()
+        scores = super().score(probe, tokens, on_tokens=on_tokens)
+        seconds = time.perf_counter() - start
+        self.meter.add(probe, window=window, tokens=sum(map(len, tokens)), seconds=seconds)
+        return scores
+
+
+def beginning(text: TokenizedText, n: int) -> TokenizedText:
+    """The first `n` tokens of a text."""
+    return TokenizedText(text.ids[:n], text.starts[:n], text.ends[:n])

@@ -31,12 +31,13 @@ class MemoryGauge:
 
 
 def _gpu_bytes_afresh() -> list[int]:
-    """What is taken on each GPU, whose peak begins anew."""
+    """What is taken on each GPU, whose peak begins anew; opens no context."""
     import torch
 
     devices = range(torch.cuda.device_count())
-    for i in devices:
-        torch.cuda.reset_peak_memory_stats(i)
+    if torch.cuda.is_initialized():  # else there are no peaks, and torch refuses to reset them
+        for i in devices:
+            torch.cuda.reset_peak_memory_stats(i)
     return [torch.cuda.memory_allocated(i) for i in devices]
 
 

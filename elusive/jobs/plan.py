@@ -1,13 +1,15 @@
-"""`--dry-run`: what a run would do and cost. Reads the whole corpus, scores a few texts, and leaves nothing behind."""
+"""`--dry-run`: what a run would do and cost.
+
+Reads the whole corpus, scores a few windows of it, and leaves nothing behind.
+"""
 
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elusive.clues.scoring import Scorer
 from elusive.config import AugmentConfig
 from elusive.data.run_folder import check_free
 from elusive.data.staging import Staged
@@ -15,11 +17,14 @@ from elusive.data.texts import Text
 from elusive.hub.access import check_access
 from elusive.jobs.augment import PRODUCTS
 from elusive.jobs.inputs import needs_scores, read_and_stage, scorers
-from elusive.jobs.measuring import Meter
+from elusive.jobs.measuring import Meter, MeteredScorer, beginning
 from elusive.jobs.record import recorded_options
 from elusive.progress import Progress
+from elusive.tokenization import TokenizedText
 
 _SAMPLE_TEXTS = 16
+_SAMPLE_PASSES = 4
+_WINDOWS_OF_A_TEXT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,16 +69,16 @@ def plan_augment(config: AugmentConfig, *, overwrite: bool = False, progress: Pr
     """
     if config.push_to_hub:
         check_access(config.push_to_hub, private=config.private, progress=progress)
-    large, small = scorers(config, progress=progress)
-    if not overwrite:
-        check_free(Path(config.out), recorded_options(config, large, small), products=PRODUCTS)
+    large, small = (MeteredScorer.of(side, Meter()) for side in scorers(config, progress=progress))
+    options = recorded_options(config, large, small)
+    check_free(Path(config.out), options, products=PRODUCTS, overwrite=overwrite)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         staged = read_and_stage(config, folder / "corpus", rejected=folder / "rejected.jsonl", progress=progress)
         sample = staged.read_chunk(0)[:_SAMPLE_TEXTS]
         tokens_per_char = sum(len(t) for t in large.tokenize(sample)) / sum(len(t.text) for t in sample)
         sides = (("large", large), ("small", small)) if needs_scores(config) else ()
-        models = tuple(_model_plan(role, scorer, staged, sample) for role, scorer in sides)
+        models = tuple(_model_plan(role, scorer, staged) for role, scorer in sides)
     return AugmentPlan(
         texts=staged.n_texts,
         tokens=round(staged.n_chars * tokens_per_char),
@@ -84,21 +89,24 @@ def plan_augment(config: AugmentConfig, *, overwrite: bool = False, progress: Pr
     )
 
 
-def _model_plan(role: str, scorer: Scorer, staged: Staged, sample: list[Text]) -> ModelPlan:
+def _model_plan(role: str, scorer: MeteredScorer, staged: Staged) -> ModelPlan:
     todo = n_chars = 0
+    sample: list[Text] = []
     for index in range(staged.n_chunks):
-        missing = set(scorer.store.missing([t.text for t in staged.read_chunk(index)]))
+        texts = {t.text: t for t in staged.read_chunk(index)}
+        missing = scorer.store.missing(list(texts))
         todo += len(missing)
         n_chars += sum(map(len, missing))
+        sample += [texts[text] for text in missing[: _SAMPLE_TEXTS - len(sample)]]
     if not todo:
         return ModelPlan(
             role=role, name=scorer.source.name, texts_to_score=0, passes=0, seconds=0.0, weight_bytes=0, peak_bytes=0
         )
     tokens = scorer.tokenize(sample)
-    with Meter() as meter:
-        meter.score(scorer.score, meter.probe(scorer.probe), tokens)
-    cost = meter.cost
-    assert cost is not None, "the model was loaded"
+    with scorer.meter:
+        _score_a_few_windows(scorer, tokens)
+    cost = scorer.cost
+    assert cost is not None, "something was scored"
     # Its own tokens: the small model may have another tokenizer.
     n_tokens = n_chars * sum(len(t) for t in tokens) / sum(len(t.text) for t in sample)
     return ModelPlan(
@@ -110,3 +118,15 @@ def _model_plan(role: str, scorer: Scorer, staged: Staged, sample: list[Text]) -
         weight_bytes=cost.weight_bytes,
         peak_bytes=cost.peak_bytes,
     )
+
+
+def _score_a_few_windows(scorer: MeteredScorer, texts: Sequence[TokenizedText]) -> None:
+    """Score the beginnings of texts: the other windows of a book take as long as its first few."""
+    window = scorer.options.window
+    left = _SAMPLE_PASSES * max(window, scorer.options.batch_tokens)
+    sample = []
+    for text in texts:
+        sample.append(beginning(text, min(left, _WINDOWS_OF_A_TEXT * window)))
+        left -= len(sample[-1])
+    with scorer.probe() as probe:
+        scorer.score(probe, sample)

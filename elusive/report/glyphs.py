@@ -3,22 +3,18 @@
 Escaping for HTML is the page's business, not done here.
 """
 
-import re
 import unicodedata
+
+from elusive.errors import UNSEEN
 
 MAX_PIECE = 32
 
-# Controls, bidirectional marks and overrides, invisible separators, tags, non-characters, lone surrogates.
-_HIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
-    "\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
-)
 _PICTURES = {"\n": "↵", "\t": "⇥", "\x7f": "␡"} | {chr(c): chr(0x2400 + c) for c in range(32) if c not in (9, 10)}
 
 
 def visible(text: str) -> str:
     """The text with a sign in place of every character that could not be seen, or would be obeyed."""
-    return _HIDDEN.sub(lambda match: _sign(match[0]), text)
+    return UNSEEN.sub(lambda match: _sign(match[0]), text)
 
 
 def visible_piece(piece: str) -> str:

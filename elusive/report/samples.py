@@ -42,9 +42,10 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Clue:
-    """One of a text's strongest units, with its values as they are printed."""
+    """One of a text's strongest units: its place among all of them, and its values as they are printed."""
 
     rank: int
+    place: int
     shown: str
     values: tuple[str, ...]
 
@@ -154,14 +155,16 @@ def _maps(
         f"{value:.2f}".removeprefix("0") if may else "–" for value, may in zip(p, scored.clues.droppable, strict=True)
     ]
     for name, values in scores.items():
-        diverging = name == "contrast"
+        diverging, guides = name == "contrast", name == guide
+        if guides:  # what is never dropped would else be the loudest
+            values = np.where(scored.clues.droppable, values, np.nan)
         top = _top(values if diverging else both)
         yield HeatMap(
             title={"large": "Large model", "small": "Small model", "contrast": "Contrast"}[name],
             diverging=diverging,
             top=f"{top:.2g}",
-            cells=tuple(_cells(scored, values[:n_shown], top, notes if name == guide else None)),
-            noted=name == guide,
+            cells=tuple(_cells(scored, values[:n_shown], top, notes if guides else None)),
+            noted=guides,
         )
 
 
@@ -199,7 +202,7 @@ def _clues(scored: ScoredText, scores: Mapping[str, NDArray[np.float64]], p: NDA
             f"{scores['small'][u]:.3g}",
             f"{p[u]:.3f}",
         )
-        yield Clue(int(ranks[u]), visible_piece(text[units.starts[u] : units.ends[u]]), values)
+        yield Clue(int(ranks[u]), u + 1, visible_piece(text[units.starts[u] : units.ends[u]]), values)
 
 
 def _runs(text: str, copy: Copy, plan: DropPlan) -> Iterator[Run]:

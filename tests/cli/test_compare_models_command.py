@@ -99,6 +99,8 @@ def test_help_names_every_option_with_its_default() -> None:
     line = next(line for line in text.splitlines() if "--pair" in line)
     assert "LARGE,SMALL" in line
     assert "Default: tiny:large,tiny:small and tiny:small,tiny:large." in line
+    assert "Print what would be loaded and scored; write nothing." in text
+    assert "plan and its cost" not in text
 
 
 OPTIONS = {

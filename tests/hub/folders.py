@@ -12,6 +12,7 @@ import pytest
 from elusive.data.card_merge import generated
 from elusive.data.dataset_folder import clues_schema, data_schema, dataset_card, part_name, write_rows
 from elusive.data.run_folder import open_run
+from elusive.data.sealed import write_sealed
 from elusive.hub.client import HubClient
 from tests.hub.server import Hub, User, serving
 
@@ -38,10 +39,12 @@ class Said:
         self.lines.append(message)
 
 
-def write_folder(folder: Path, *, parts: int = 2, text: str = "a text", **card: Any) -> Path:
+def write_folder(folder: Path, *, parts: int = 2, text: str = "a text", identity: str = "", **card: Any) -> Path:
     """A finished folder of so many parts, with everything beside them that a run leaves and that stays at home."""
     options = {"corpus": "/home/me/secret/docs.jsonl", "large": "tiny:large", "small": "tiny:small"}
-    with open_run(folder, options, products=("data", "clues", "README.md"), overwrite=folder.exists()) as run:
+    with open_run(
+        folder, options, products=("data/train-*", "clues/train-*", "README.md"), overwrite=folder.exists()
+    ) as run:
         for index in range(parts):
             data = {"text": f"{text} {index}", "source_id": f"{index}", "copy": 0, "kept": 2, "dropped": 0}
             data["dropped_spans"] = []
@@ -51,8 +54,12 @@ def write_folder(folder: Path, *, parts: int = 2, text: str = "a text", **card: 
                 (folder / name).mkdir(exist_ok=True)
                 path = folder / name / part_name(index, parts, "parquet")
                 write_rows(path, pa.Table.from_pylist([row], schema=schema), format="parquet")
+            files = [folder / name / part_name(index, parts, "parquet") for name in ("data", "clues")]
+            (run.work / "parts").mkdir(exist_ok=True)
+            write_sealed(run.work / "parts" / f"{index:05d}.json", {}, files=files)
         body = generated(f'# {parts} parts\n\n```python\nload_dataset("{folder.name}")\n```')
-        (folder / "README.md").write_text(dataset_card({"tags": ["elusive"], **card}, body, identity=f"{parts} {text}"))
+        fields = {"tags": ["elusive"], **card}
+        (folder / "README.md").write_text(dataset_card(fields, body, identity=identity or f"{parts} {text}"))
         (folder / "report.html").write_text("/home/me")
         (folder / "rejected.jsonl").write_text("/home/me")
         (folder / "data" / ".hidden").write_text("hidden")

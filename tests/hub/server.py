@@ -122,8 +122,8 @@ class Hub:
 
 
 class Refused(Exception):
-    def __init__(self, status: int, message: str, code: str = "") -> None:
-        self.status, self.message, self.code = status, message, code
+    def __init__(self, status: int, message: str, code: str = "", **more: str) -> None:
+        self.status, self.code, self.answer = status, code, {"error": message, **more}
 
 
 ROUTES = [
@@ -178,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
             answer = getattr(self, f"_{kind}")(body, **groups)
         except Refused as refusal:
             headers = {"X-Error-Code": refusal.code} if refusal.code else {}
-            return self._send(refusal.status, {"error": refusal.message}, headers)
+            return self._send(refusal.status, refusal.answer, headers)
         if fault and fault.lose:
             return self._cut()
         return self._send(200, *answer) if isinstance(answer, tuple) else self._send(200, answer)
@@ -236,13 +236,14 @@ class Handler(BaseHTTPRequestHandler):
         asked = json.loads(body)
         owner = asked.get("organization") or getattr(self._user(), "name", "")
         name = f"{owner}/{asked['name']}"
+        url = f"{self.hub.url}/datasets/{name}"
         if not self._may_write(owner):
             raise Refused(403, f"You don't have the rights to create a dataset under the namespace {owner!r}")
         if name in self.hub.repos:
-            raise Refused(409, "You already created this dataset repo")
+            raise Refused(409, "You already created this dataset repo", url=url)
         repo = self.hub.repos[name] = Repo(private=asked.get("visibility") == "private" or bool(asked.get("private")))
         repo.add("initial commit", {".gitattributes": Blob(b"*.parquet filter=lfs\n", lfs=False)})
-        return {"url": f"{self.hub.url}/datasets/{name}"}
+        return {"url": url}
 
     def _info(self, body: bytes, repo: Repo, revision: str | None) -> Any:
         files = repo.at(revision or "main")

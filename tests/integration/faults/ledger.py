@@ -50,6 +50,8 @@ KINDS = (
     "run.json: likewise, after a kill",
     "data, clues, rejected.jsonl: likewise, after a kill",
     "file of a finished folder cut or deleted",
+    "the user's own files in the folder, whatever comes",
+    "kill -9 while another run is overwritten",
     "second run in a folder that is in use",
     "two runs with one score store at the same time",
 )

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from elusive.data import run_folder
+from elusive.data import folder_lock
+from elusive.data.run_folder import open_run
 from elusive.errors import FolderError
 from tests.integration.faults.house import DONE, KILLED, House
 from tests.integration.faults.ledger import trials, tried
@@ -40,7 +41,7 @@ def test_a_second_run_is_refused_at_once_with_the_owner_and_how_to_end_it(house:
             if seed % 3 == 1:
                 (house.out / ".elusive" / "lock").unlink()  # somebody thinks that this would free it
             ended = house.run()
-            house.refuses(fault, ended, f"{house.out} is in use by", "end it", "--out")
+            house.refuses(fault, ended, f"{house.out} is in use by", "end it", "another folder")
             host = re.escape(socket.gethostname())
             owner = (
                 rf"in use by process {first} on {host} since \d{{4}}-\S+ \S+ [+-]\d{{4}}; .*\(kill {first} on {host}\)"
@@ -54,7 +55,7 @@ def test_a_second_run_is_refused_at_once_with_the_owner_and_how_to_end_it(house:
 
 
 def lock_once(folder: Path) -> None:
-    with run_folder.open_run(folder, {}, products=()):
+    with open_run(folder, {}, products=()):
         pass
 
 
@@ -63,21 +64,21 @@ def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest
     def refuse(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(run_folder.fcntl, "flock", refuse)
+    monkeypatch.setattr(folder_lock.fcntl, "flock", refuse)
     with pytest.raises(FolderError, match=r"cannot lock .*; name a folder on a local disk"):
         lock_once(tmp_path / "out")
 
 
 def test_a_file_system_that_locks_files_only_is_good_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    flock = run_folder.fcntl.flock
+    flock = folder_lock.fcntl.flock
 
     def files_only(place: object, how: int) -> None:
         if isinstance(place, int):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         flock(place, how)
 
-    monkeypatch.setattr(run_folder.fcntl, "flock", files_only)
-    with run_folder.open_run(tmp_path / "out", {}, products=()), pytest.raises(FolderError, match="in use by process"):
+    monkeypatch.setattr(folder_lock.fcntl, "flock", files_only)
+    with open_run(tmp_path / "out", {}, products=()), pytest.raises(FolderError, match="in use by process"):
         lock_once(tmp_path / "out")
 
 

@@ -97,6 +97,12 @@ def test_options_that_change_no_row_are_not_told() -> None:
     assert 'load_dataset("out", "clues"' in text
 
 
+def test_names_turn_no_words_around_them() -> None:
+    text = card(corpus="a\u202eb\nc\u200b.jsonl", out="/o/u\u2066t", mask_string="\u200b", drop_mode="mask")
+    assert not set("\u202e\u200b\u2066") & set(text)
+    assert fields(text)["pretty_name"].startswith("a\ufffdb c\ufffd.jsonl")
+
+
 def test_names_on_the_hub_stay_whole() -> None:
     assert "elusive augment you/corpus:en --large a/large" in card(corpus="you/corpus:en", large="a/large")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from elusive.data.card_merge import renamed
+from elusive.data.cards import split_card
 from elusive.data.run_folder import open_run
 from elusive.errors import FolderError, HubError
 from elusive.hub.change import Pushed
@@ -102,7 +103,8 @@ def test_a_card_edited_in_the_folder_is_pushed_as_it_is(hub: Hub, folder: Path) 
 
 def test_a_card_on_the_hub_that_is_broken_is_not_overwritten(hub: Hub, folder: Path) -> None:
     pushed(hub, folder)
-    hub.repos[REPO].put(README__md="---\na: [\n---\n")
+    body = split_card(files(hub)["README.md"].decode()).body
+    hub.repos[REPO].put(README__md=f"---\na: [\n---\n{body}")
     with pytest.raises(HubError, match=r"the card of http\S+you/clues cannot be renewed: .* broken YAML.*; mend it"):
         pushed(hub, folder)
 
@@ -148,6 +150,16 @@ def test_a_part_that_was_changed_since_is_refused(hub: Hub, folder: Path) -> Non
     next((folder / "clues").glob("*.parquet")).unlink()
     with pytest.raises(FolderError, match=r"clues/train\S+ was removed or changed since"):
         pushed(hub, folder)
+
+
+def test_a_part_damaged_at_its_old_size_is_refused(hub: Hub, folder: Path) -> None:
+    part = next((folder / "data").glob("*.parquet"))
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(content)
+    with pytest.raises(FolderError, match=r"data/train\S+ was removed or changed since"):
+        pushed(hub, folder)
+    assert hub.calls == []
 
 
 def test_a_run_at_work_in_the_folder_is_waited_for(hub: Hub, folder: Path) -> None:

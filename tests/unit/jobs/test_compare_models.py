@@ -2,7 +2,8 @@
 
 import shutil
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import torch
 
 import elusive
 from elusive import models
+from elusive.attention.windows import TextScores
 from elusive.clues import scoring
+from elusive.clues.scoring import Scorer
 from elusive.config import CompareModelsConfig
 from elusive.data.texts import Text
 from elusive.jobs import compare_models as job
@@ -21,6 +24,7 @@ from elusive.jobs.measuring import ScoringCost
 from elusive.jobs.memory import MemoryGauge
 from elusive.jobs.sampling import drawn
 from elusive.progress import Bars
+from elusive.tokenization import TokenizedText
 from tests.augment_fixtures import Run
 from tests.tiny import WORDS, byte_bpe, save_llama
 
@@ -133,6 +137,35 @@ def test_unlike_tokenizers_are_said_and_their_contrasts_compared_on_the_first_pa
     assert result.contrasts[0][1] == result.contrasts[1][0]
 
 
+@pytest.mark.parametrize("kind", ["difference", "log-ratio", "rank-difference"])
+def test_tokens_split_further_change_no_ranking_where_scores_are_split_with_them(
+    large: str, small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collector_off: None, kind: str
+) -> None:
+    """A token's score is the sum over its characters of what the model makes of each, whatever the tokenizer.
+
+    Then pairs of models with the same scores agree entirely, though one tokenizer makes a token of every character.
+    """
+
+    def received(_: Scorer, probe: Any, tokens: Sequence[TokenizedText], **_options: Any) -> list[TextScores]:
+        of_chars = np.random.default_rng(probe.model.config.num_hidden_layers).exponential(size=1000)
+        sums = [[of_chars[a:b].sum() for a, b in zip(text.starts, text.ends, strict=True)] for text in tokens]
+        return [TextScores(np.array(scores, np.float32), 1.0, 1) for scores in sums]
+
+    monkeypatch.setattr(scoring.Scorer, "score", received)
+    chars = byte_bpe(vocab_size=0)
+    assert len(chars(WORDS, add_special_tokens=False)["input_ids"]) == len(WORDS)
+    split = tuple(
+        save_llama(tmp_path / name, seed=4, layers=layers, tokenizer=chars) for name, layers in (("l", 3), ("s", 1))
+    )
+    corpus = tmp_path / "ascii.txt"
+    corpus.write_text(f"{WORDS}\n{WORDS[::-1]}\n")
+    result = elusive.compare_models(corpus, pair=[(large, small), split], contrast=kind, progress=Bars(quiet=True))
+    assert [pair.same_tokenizer for pair in result.pairs] == [True, True]
+    assert result.models[2].tokens == result.sample_chars > result.models[0].tokens
+    assert result.contrasts[0][1].mean == pytest.approx(1)
+    assert result.top_tenth[0][1].mean == 1
+
+
 def test_a_model_against_itself_has_nothing_to_contrast_and_it_is_said(compare: Compare, large: str) -> None:
     result = compare(pair=[(large, large)])
     [pair] = result.pairs
@@ -205,14 +238,19 @@ def test_one_model_is_in_memory_at_a_time(large: str, small: str, monkeypatch: p
     assert not any(model() for model in alive)
 
 
-def test_kept_scores_are_not_computed_again_and_costs_are_still_known(
+def test_kept_scores_are_not_computed_again_and_then_there_is_no_cost(
     compare: Compare, loads: list[str], tmp_path: Path
 ) -> None:
     scores = str(tmp_path / "scores")
     first = compare(scores=scores)
     loads.clear()
-    assert compare(scores=scores) == first
+    second = compare(scores=scores)
     assert loads == []
+    assert second.models == tuple(replace(model, cost=None) for model in first.models)
+    assert second.pairs == tuple(replace(pair, cost=None) for pair in first.pairs)
+    assert (second.contrasts, second.top_tenth) == (first.contrasts, first.top_tenth)
+    assert any("pair 1 is not known" in sentence for sentence in second.summary)
+    assert not any("is not known" in sentence for sentence in first.summary)
 
 
 def test_a_comparison_that_was_stopped_goes_on(
