@@ -1,6 +1,9 @@
 """The spring: how attention leaves a model. Nothing else in the package knows.
 
     probe.py      watches a live model; a forward pass yields sums of received attention; restores everything
+    answering.py  what the rows that emit an answer attend to, of decoder-only and encoder-decoder models
+    answer_rows.py  the same of one layer
+    live.py       what both observers rest on: what may be seen into, one pass, and how a model is left
     selection.py  which layers and heads
     interface.py  models of transformers' attention interface, and their masks
     hooks.py      the older classes that compute attention themselves (Falcon, GPT-J, GPT-Neo, Bloom, MPT)

@@ -24,6 +24,14 @@ _ATTENTION_CLASSES = {
     "mpt": "transformers.models.mpt.modeling_mpt.MptAttention",
 }
 _ROWS = 256
+_VALUES: dict[str, tuple[str, Callable[[Any, Tensor], Tensor]]] = {
+    "bloom": ("query_key_value", lambda layer, out: layer._reshape(out)[2]),
+    "falcon": ("query_key_value", lambda layer, out: layer._split_heads(out)[2].transpose(1, 2)),
+    "gpt_neo": ("v_proj", lambda layer, out: out.unflatten(-1, (layer.num_heads, -1)).transpose(1, 2)),
+    "gptj": ("v_proj", lambda layer, out: out.unflatten(-1, (layer.num_attention_heads, -1)).transpose(1, 2)),
+    "mpt": ("Wqkv", lambda layer, out: _mpt_values(layer, out)),
+}
+"""Which projection of a layer makes its values, and how they are cut into [batch, kvhead, token, width]."""
 
 
 def self_computing_layers(model: nn.Module, model_type: str) -> list[nn.Module]:
@@ -52,6 +60,37 @@ def hooked(layers: list[nn.Module], see: Callable[[nn.Module, Tensor], None]) ->
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def hooked_with_values(
+    layers: list[nn.Module], model_type: str, see: Callable[[nn.Module, Tensor, Tensor], None]
+) -> Iterator[None]:
+    """Like `hooked`, with the layer's values: `see(module, weights, values)`."""
+    projection, cut = _VALUES[model_type]
+    values: dict[nn.Module, Tensor] = {}
+
+    def keep(layer: nn.Module) -> Callable[[nn.Module, Any, Tensor], None]:
+        def forward_hook(_projection: nn.Module, _args: Any, output: Tensor) -> None:
+            values[layer] = cut(layer, output)
+
+        return forward_hook
+
+    # On the layer's own attribute, whatever an adapter has put there.
+    handles = [getattr(layer, projection).register_forward_hook(keep(layer)) for layer in layers]
+    try:
+        with hooked(layers, lambda layer, weights: see(layer, weights, values.pop(layer))):
+            yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _mpt_values(layer: Any, qkv: Tensor) -> Tensor:
+    if layer.clip_qkv:
+        qkv = qkv.clamp(-layer.clip_qkv, layer.clip_qkv)
+    value = qkv.chunk(3, dim=-1)[2]
+    return value.reshape(*value.shape[:2], layer.n_heads, -1).transpose(1, 2)
 
 
 def _ask_for_weights(_module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

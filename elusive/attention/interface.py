@@ -1,9 +1,10 @@
-"""Models of transformers' attention interface: our implementation beside `sdpa` and `eager`, and our masks.
+"""Models of transformers' attention interface: our implementations beside `sdpa` and `eager`, and our masks.
 
-The implementation is registered once, at first use, under one name; what it does is decided by the `LayerWatcher`
-active in a ContextVar, so nothing happens to models that nobody watches. The mask function returns a `RowMask`,
-the *rule* of the mask instead of its n × n table: rows are written out a chunk at a time, so that memory
-grows with the length of a text and not with its square.
+They are registered once, at first use; what they do is decided by the `LayerWatcher` active in a ContextVar, so
+nothing happens to models that nobody watches. The mask function of `IMPLEMENTATION` returns a `RowMask`, the *rule* of
+the mask instead of its n × n table: rows are written out a chunk at a time, so that memory grows with the length of a
+text and not with its square. That of `BESIDE_ORDINARY` returns the mask of the implementation which the model was
+loaded with as well, for layers that run by it and are only looked at.
 """
 
 import functools
@@ -17,12 +18,14 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
-from transformers.masking_utils import sdpa_mask
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from elusive.errors import ModelError
 from elusive.types import Bool, Tensor
 
 IMPLEMENTATION = "elusive_received"
+BESIDE_ORDINARY = "elusive_answering"
 
 EagerAttention = Callable[..., tuple[Tensor, Tensor]]
 
@@ -39,6 +42,7 @@ class LayerWatcher(Protocol):
 
 
 _WATCHER: ContextVar[LayerWatcher] = ContextVar("elusive_layer_watcher")
+_ORDINARY: ContextVar[str] = ContextVar("elusive_ordinary_implementation")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +76,7 @@ class RowMask:
             ModelError: the model is bidirectional.
         """
         if self.n_tokens > 1 and bool(self.visible(0, 1, n_keys=2)[..., 1].any()):
-            raise ModelError(
-                f"{model} attends in both directions; received attention needs a causal (decoder-only) model"
-            )
+            raise ModelError(f"{model} attends in both directions; elusive needs a causal (decoder-only) model")
 
     def is_plain_causal(self, *, row_chunk: int = 512) -> bool:
         """Whether every row sees itself and everything before it, as no window is short enough to matter here."""
@@ -105,6 +107,32 @@ def _row_mask(
     return RowMask(rule, q_length)
 
 
+@dataclass(frozen=True, eq=False)
+class MaskBesideOrdinary:
+    """A layer's mask twice over: `ordinary`, as its own implementation has it, and the rule behind it."""
+
+    ordinary: Any
+    rows: RowMask
+
+
+def _mask_beside_ordinary(**given: Any) -> MaskBesideOrdinary:
+    """The mask function that transformers calls when a model builds its masks, under `BESIDE_ORDINARY`."""
+    padding = given.get("attention_mask")
+    rule: dict[str, Any] = {name: given[name] for name in ("mask_function", "use_vmap", "device")}
+    rule |= {"batch_size": 1 if padding is None else given["batch_size"], "attention_mask": padding}
+    ordinary = ALL_MASK_ATTENTION_FUNCTIONS[_ORDINARY.get()](**given)
+    return MaskBesideOrdinary(ordinary, RowMask(rule, given["q_length"]))
+
+
+def ordinary_attention(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: MaskBesideOrdinary, **options: Any
+) -> Tensor:
+    """A layer's output, [batch, query, head, width], by the implementation which the model was loaded with."""
+    attend = ALL_ATTENTION_FUNCTIONS.get(_ORDINARY.get()) or eager_attention(module)
+    out: Tensor = attend(module, query, key, value, mask.ordinary, **options)[0]
+    return out
+
+
 def _attend(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: object, **options: Any
 ) -> tuple[Tensor, None]:
@@ -116,6 +144,8 @@ def _attend(
 def _register() -> None:
     AttentionInterface.register(IMPLEMENTATION, _attend)
     AttentionMaskInterface.register(IMPLEMENTATION, _row_mask)
+    AttentionInterface.register(BESIDE_ORDINARY, _attend)
+    AttentionMaskInterface.register(BESIDE_ORDINARY, _mask_beside_ordinary)
 
 
 def uses_interface(model: PreTrainedModel) -> bool:
@@ -143,14 +173,20 @@ def implementation(model: nn.Module, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def watching_layers(watcher: LayerWatcher) -> Iterator[None]:
-    """Make `watcher` compute the attention of every layer that runs under our implementation."""
+def watching_layers(watcher: LayerWatcher, *, ordinary: str = "sdpa") -> Iterator[None]:
+    """Make `watcher` compute the attention of every layer that runs under one of our implementations.
+
+    Args:
+        watcher: told of every layer.
+        ordinary: what `ordinary_attention` runs a layer by; a name that transformers knows.
+    """
     _register()
-    token = _WATCHER.set(watcher)
+    tokens = _WATCHER.set(watcher), _ORDINARY.set(ordinary)
     try:
         yield
     finally:
-        _WATCHER.reset(token)
+        _WATCHER.reset(tokens[0])
+        _ORDINARY.reset(tokens[1])
 
 
 def eager_attention(module: nn.Module) -> EagerAttention:

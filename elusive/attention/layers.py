@@ -70,7 +70,7 @@ def exact_layer(call: LayerCall, reduction: Reduction | None) -> tuple[Tensor, L
         stop = min(start + n_rows, n_tokens)
         visible = call.mask.visible(start, stop).to(device)
         chunk = q[:, :, start:stop], k[:, :, :stop], v[:, :, :stop]
-        out, weights = eager(call.module, *chunk, _bias(visible), **call.options)
+        out, weights = eager(call.module, *chunk, additive_mask(visible), **call.options)
         outs.append(out)
         if rows:
             rows.add(weights, visible, first_row=start)
@@ -95,7 +95,7 @@ def differs_from_eager(call: LayerCall) -> bool:
     n_rows = min(_PROOF_ROWS, call.query.shape[2])
     q, k, v = (x[:1, :, :n_rows].float() for x in (call.query, call.key, call.value))
     visible = call.mask.visible(0, n_rows)
-    expected, weights = eager_attention(call.module)(call.module, q, k, v, _bias(visible), **call.options)
+    expected, weights = eager_attention(call.module)(call.module, q, k, v, additive_mask(visible), **call.options)
     out, lse = flash_attention_cpu(q, k, v, scaling=call.scaling)
     scores = q @ k.repeat_interleave(q.shape[1] // k.shape[1], dim=1).transpose(-1, -2) * call.scaling
     flash_weights = (scores - lse[..., None]).exp().tril()
@@ -104,5 +104,6 @@ def differs_from_eager(call: LayerCall) -> bool:
     return not (same_weights and bool((out.transpose(1, 2) - expected).abs().max() <= 1e-4 * scale))
 
 
-def _bias(visible: Bool[Tensor, "batchorone 1 query key"]) -> Float[Tensor, "batchorone 1 query key"]:
+def additive_mask(visible: Bool[Tensor, "batchorone 1 query key"]) -> Float[Tensor, "batchorone 1 query key"]:
+    """What is added to products of queries and keys, so that a row gives nothing to what it does not see."""
     return torch.zeros_like(visible, dtype=torch.float32).masked_fill_(~visible, torch.finfo(torch.float32).min)

@@ -110,3 +110,33 @@ def causal(n: int, *, window: int | None = None, chunk: int | None = None) -> li
         ]
         for i in range(n)
     ]
+
+
+def answering_by_definition(
+    attention: Float[Tensor, "layer head query key"],
+    values: Sequence[Sequence[Sequence[Sequence[float]]]] | None,
+    *,
+    rows: Sequence[int],
+) -> list[list[list[float]]]:
+    """What the chosen rows attend to, for each layer, head and token.
+
+    Args:
+        attention: weights after softmax.
+        values: `values[l][k][t]`, the value vector of token t in key-value head k, which serves as many query heads as
+            come on each; None takes the weights alone.
+        rows: positions of the rows.
+    """
+    table = attention.double().tolist()
+    scores: list[list[list[float]]] = []
+    for l, heads in enumerate(table):
+        scores.append([])
+        for h, weights in enumerate(heads):
+            of_tokens = []
+            for t in range(len(weights[0])):
+                mean = sum(weights[a][t] for a in rows) / len(rows)
+                if values is not None:
+                    value = values[l][h * len(values[l]) // len(heads)][t]
+                    mean *= math.sqrt(sum(x * x for x in value))
+                of_tokens.append(mean)
+            scores[l].append(of_tokens)
+    return scores

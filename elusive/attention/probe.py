@@ -6,7 +6,7 @@ a text costs about what a plain forward pass does. It does not know tokenizers, 
 which rows count.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,17 @@ from transformers import PreTrainedModel
 from elusive.attention import hooks, interface
 from elusive.attention.interface import RowMask
 from elusive.attention.layers import LayerCall, differs_from_eager, exact_layer, fast_layer, why_not_fast
+from elusive.attention.live import (
+    LayerPass,
+    body_of,
+    evaluating,
+    layers_to_hook,
+    name_of,
+    on_input_device,
+    pretrained,
+)
 from elusive.attention.reduce import LayerSums, Reduction
-from elusive.attention.selection import n_layers, resolve_selection
+from elusive.attention.selection import resolve_selection
 from elusive.choices import Impl
 from elusive.errors import ModelError, OptionError
 from elusive.types import Float, Int, Tensor
@@ -42,10 +51,6 @@ class ReceivedSums:
     rows: Float[Tensor, " batch"]
 
 
-class _LastLayerSeenError(Exception):
-    """Ends a forward pass early; never leaves this module."""
-
-
 class Probe:
     """A model under watch; made by `watch`, called with right-padded token ids."""
 
@@ -65,12 +70,12 @@ class Probe:
         self._proven: dict[int, bool] = {}
         self._reduction: Reduction | None = None
         self._seen: list[LayerSums] = []
-        self._n_calls = 0
+        self._pass = LayerPass(model, layers)
 
     @property
     def name(self) -> str:
         """What messages call the model: its class and, where known, its path."""
-        return _name(self.model)
+        return name_of(self.model)
 
     @torch.no_grad()
     def __call__(self, input_ids: Int[Tensor, "batch token"], counted: Float[Tensor, "batch token"]) -> ReceivedSums:
@@ -85,30 +90,15 @@ class Probe:
             ModelError: the model hides its attention, attends in both directions, or gives weights that are not
                 finite.
         """
-        embedding = self.model.get_input_embeddings().weight
-        if int(input_ids.max()) >= len(embedding):  # on a GPU this would end the process
-            raise ModelError(
-                f"{self.name} knows tokens 0 to {len(embedding) - 1}, but was given {int(input_ids.max())}; "
-                "is its tokenizer another model's?"
-            )
-        device = embedding.device
-        if device.type == "meta":  # offloaded by accelerate, whose hooks move what they are given
-            device = torch.device("cpu")
+        ids = on_input_device(self.model, input_ids)
         self._reduction = Reduction(
-            counted=counted.to(device, torch.float32), heads=self._heads, renormalise=self._renormalise
+            counted=counted.to(ids.device, torch.float32), heads=self._heads, renormalise=self._renormalise
         )
-        self._seen, self._n_calls = [], 0
+        self._seen = []
         try:
-            _body(self.model)(input_ids=input_ids.to(device), use_cache=False)
-        except _LastLayerSeenError:
-            pass
+            self._pass.run(body_of(self.model), input_ids=ids)
         finally:
             self._reduction = None
-        if len(self._seen) < len(self.layers):
-            raise ModelError(
-                f"{self.name}: only {self._n_calls} of its {n_layers(self.model.config)} layers show their attention "
-                "(a hybrid or unknown architecture); elusive cannot see into it"
-            )
         sums, followers, first = (
             torch.stack([getattr(s, part).cpu() for s in self._seen]) for part in ("sums", "followers", "first")
         )
@@ -125,9 +115,9 @@ class Probe:
         if not isinstance(mask, RowMask) or getattr(module, "is_causal", True) is False:
             raise ModelError(
                 f"{self.name}: {type(module).__name__} attends without a causal mask of transformers' mask interface; "
-                "received attention needs a causal (decoder-only) model"
+                "elusive needs a causal (decoder-only) model"
             )
-        layer = self._next_layer(module)
+        layer = self._pass.next_layer(module)
         if layer == 0:
             mask.check_causal(model=self.name)
         call = LayerCall(module, query, key, value, mask, {**options, "dropout": 0.0})
@@ -141,22 +131,11 @@ class Probe:
 
     def see(self, module: nn.Module, weights: Tensor | None) -> None:
         """Add up the whole weights of a layer that computes attention itself."""
-        layer = self._next_layer(module)
+        layer = self._pass.next_layer(module)
         if weights is None:
             raise ModelError(f"{self.name}: {type(module).__name__} returned no attention weights")
         reduction = self._reduction_for(layer)
         self._keep(layer, hooks.sums_of(module, weights, reduction.on(weights.device)) if reduction else None)
-
-    def _next_layer(self, module: nn.Module) -> int:
-        layer, own = self._n_calls, getattr(module, "layer_idx", None)
-        self._n_calls += 1
-        # In a hybrid the first attention is not layer 0, and the chosen layers would silently be others.
-        if own is not None and own != layer:
-            raise ModelError(
-                f"{self.name}: layer {layer} shows no attention (a hybrid or unknown architecture); "
-                "elusive cannot see into it"
-            )
-        return layer
 
     def _reduction_for(self, layer: int) -> Reduction | None:
         assert self._reduction is not None, "a watched model is run through its probe"
@@ -165,10 +144,7 @@ class Probe:
     def _keep(self, layer: int, sums: LayerSums | None) -> None:
         if sums is not None:
             self._seen.append(sums)
-        # accelerate's offloading hooks clean up after each module, so a model spread out runs to its end.
-        places = set((getattr(self.model, "hf_device_map", None) or {}).values())
-        if layer == self.layers[-1] and len(places) <= 1 and "disk" not in places:
-            raise _LastLayerSeenError
+        self._pass.done(layer)
 
     def _why_not_fast(self, layer: int, call: LayerCall) -> str:
         """The reason this layer takes the exact path; empty where it takes the fast one."""
@@ -207,8 +183,10 @@ def watch(
     """
     if impl not in ("auto", "exact", "fast"):
         raise OptionError(f"impl {impl!r} is not one of 'auto', 'exact', 'fast'")
-    inner = _pretrained(model)
-    self_computing = _check_visible(inner)
+    inner = pretrained(model)
+    if getattr(inner.config, "is_encoder_decoder", False):
+        raise ModelError(f"{name_of(inner)} is an encoder-decoder model; received attention needs a decoder-only one")
+    self_computing = layers_to_hook(inner)
     chosen_layers, chosen_heads = resolve_selection(inner.config, layers=layers, heads=heads)
     probe = Probe(
         inner,
@@ -220,7 +198,7 @@ def watch(
     if self_computing and impl == "fast":
         raise ModelError(f"--impl fast: {probe.name} computes its attention itself; use --impl auto or exact")
     with ExitStack() as stack:
-        stack.enter_context(_evaluating(model))
+        stack.enter_context(evaluating(model))
         if self_computing:
             stack.enter_context(interface.implementation(inner, "eager"))
             stack.enter_context(hooks.hooked(self_computing, probe.see))
@@ -228,49 +206,3 @@ def watch(
             stack.enter_context(interface.watching_layers(probe))
             stack.enter_context(interface.implementation(inner, interface.IMPLEMENTATION))
         yield probe
-
-
-def _check_visible(model: PreTrainedModel) -> list[nn.Module]:
-    """The layers to hook, none for the interface; refuses what neither way can see."""
-    config = model.config
-    if getattr(config, "is_encoder_decoder", False):
-        raise ModelError(f"{_name(model)} is an encoder-decoder model; received attention needs a decoder-only one")
-    layers = hooks.self_computing_layers(model, config.model_type)
-    if not layers and not interface.uses_interface(model):
-        raise ModelError(
-            f"{_name(model)} (model type {config.model_type!r}) computes attention outside transformers' attention "
-            "interface; elusive cannot see into it"
-        )
-    return layers
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    training = [part for part in model.modules() if part.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
-
-
-def _pretrained(model: nn.Module) -> PreTrainedModel:
-    """The transformers model itself, out of whatever wraps it (peft injects its layers into that very model)."""
-    if isinstance(model, PreTrainedModel):
-        return model
-    inner = next((part for part in model.modules() if isinstance(part, PreTrainedModel)), None)
-    if inner is None:
-        raise ModelError(f"{type(model).__name__} holds no transformers model; elusive cannot see into it")
-    return inner
-
-
-def _body(model: PreTrainedModel) -> Callable[..., Any]:
-    """The model without its head."""
-    body = model.base_model
-    return body if isinstance(body, nn.Module) else model
-
-
-def _name(model: PreTrainedModel) -> str:
-    path = model.config.name_or_path
-    return f"{type(model).__name__} ({path})" if path else type(model).__name__

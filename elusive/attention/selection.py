@@ -23,18 +23,17 @@ def resolve_selection(
 
 def n_layers(config: PreTrainedConfig) -> int:
     """How many decoder layers a model has."""
-    return _decoder_count(config, "decoder_layers", "num_hidden_layers")
+    return _decoder_count(config, "decoder_layers", "num_decoder_layers", "num_hidden_layers")
 
 
 def _n_heads(config: PreTrainedConfig) -> int:
     return _decoder_count(config, "decoder_attention_heads", "num_attention_heads")
 
 
-def _decoder_count(config: PreTrainedConfig, of_decoder: str, plain: str) -> int:
-    # BART's relatives count a decoder's parts apart; under the plain names stand their encoder's.
+def _decoder_count(config: PreTrainedConfig, *names: str) -> int:
+    # BART's and T5's relatives count a decoder's parts apart; under the plain names, the last, stand their encoder's.
     text = config.get_text_config()
-    count = getattr(text, of_decoder, None)
-    return int(getattr(text, plain) if count is None else count)
+    return int(next(count for name in names if (count := getattr(text, name, None)) is not None))
 
 
 def _resolve(chosen: Sequence[int] | None, n: int, what: str) -> tuple[int, ...]:
