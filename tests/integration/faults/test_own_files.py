@@ -132,6 +132,7 @@ def test_killed_while_it_overwrites_it_goes_on(house: House, another: tuple[Path
         with tried(OVERWRITE) as fault:
             watch = Watch(at, after=bool(seed // n_events % 2))
             assert house.in_child(lambda watch=watch: house.augment(watch, overwrite=True)).status == KILLED
+            fault.kills = 1
             ended = house.run()  # without the option: on from the moment at which the record tells of this run
             if ended.status == REFUSED:
                 house.refuses(fault, ended, "holds a run with other options")
