@@ -1,8 +1,9 @@
-"""What the package ships for trying things out: a tiny model family and a sample corpus, by name.
+"""What the package ships for trying things out: tiny models and samples, by name.
 
-`tiny:large`, `tiny:small` and `sample:biographies` stand wherever a model or a corpus is named. They are small
-enough to travel in the wheel and large enough to show the method at work; no result on them says anything about
-a real model. How they were made: `recipes/tiny_family/`.
+`tiny:…` stands wherever a model is named, `sample:…` wherever a corpus, questions or passages are: a family of two
+models with a sample corpus (`recipes/tiny_family/`), and two readers and an encoder with questions and the passages
+that answer them (`recipes/miniature/`). They are small enough to travel in the wheel and large enough to show the
+methods at work; no result on them says anything about a real model.
 """
 
 from pathlib import Path
@@ -11,8 +12,20 @@ from elusive.errors import InputError, near_matches
 
 _ROOM = Path(__file__).parent
 
-MODELS = {"tiny:large": _ROOM / "tiny-large", "tiny:small": _ROOM / "tiny-small"}
-SAMPLES = {"sample:biographies": _ROOM / "biographies.jsonl"}
+MODELS = {
+    "tiny:large": _ROOM / "tiny-large",
+    "tiny:small": _ROOM / "tiny-small",
+    "tiny:reader": _ROOM / "tiny-reader",
+    "tiny:reader-untuned": _ROOM / "tiny-reader-untuned",
+    "tiny:encoder": _ROOM / "tiny-encoder",
+}
+SAMPLES = {
+    "sample:biographies": _ROOM / "biographies.jsonl",
+    **{
+        f"sample:miniature-{part}": _ROOM / "miniature" / f"{part}.jsonl"
+        for part in ("passages", "train", "dev", "test")
+    },
+}
 
 
 def is_embedded(name: str) -> bool:

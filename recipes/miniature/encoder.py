@@ -2,7 +2,7 @@
 
 Two chunks of one town's article are to be nearer to each other than to the chunks of other articles, as in
 Contriever. So it learns to find the town by its name, and nothing of what is asked: of the ten passages of a town,
-which one answers is left to chance, and to a reader's attention to teach. Seconds on one thread.
+which one answers is left to chance, and to a reader's attention to teach. Half a minute on one thread.
 """
 
 import random

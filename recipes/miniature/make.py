@@ -1,9 +1,9 @@
 """Makes the miniature: a knowledge base, questions, two tiny readers and a tiny encoder, which the package ships.
 
-    python recipes/miniature/make.py [STEP ...] [--out elusive/embedded] [--seed 0]
+    python recipes/miniature/make.py [STEP ...] [--out elusive/embedded] [--gate-file FILE] [--seed 0]
 
 Steps, all of them in this order unless named: `passages`, `encoder`, `questions` (with what the encoder retrieves),
-`readers`, `gate`. Minutes on one thread (see README.md). Exits with 1 where a condition of the gate fails.
+`readers`, `gate`. Minutes on one thread (see README.md). Exits with 1 where a condition of the gate fails on dev.
 """
 
 import argparse

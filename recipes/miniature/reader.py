@@ -1,7 +1,7 @@
 """The tiny readers: one Llama, before and after it learnt to answer from passages.
 
 *Untuned*, it has seen passages only, as a language model, for a moment. *Tuned*, it has answered questions about every
-passage of contexts that grow from one to five. Hidden matrices go by Muon, all else by AdamW. One thread, minutes.
+passage of contexts of three, then five. Hidden matrices go by Muon, all else by AdamW. One thread, minutes.
 """
 
 import math
@@ -103,13 +103,13 @@ def _descend(
 
 
 def _loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
-    hidden = _hidden(model, batch)[:, :-1]
+    hidden = hidden_states(model, batch)[:, :-1]
     targets = batch.labels[:, 1:]
     learnt = targets != IGNORED
     return F.cross_entropy(model.lm_head(hidden[learnt]), targets[learnt])
 
 
-def _hidden(model: LlamaForCausalLM, batch: Batch) -> Tensor:
+def hidden_states(model: LlamaForCausalLM, batch: Batch) -> Tensor:
     """The last hidden states; the layers one by one where their masks differ."""
     body = model.model
     if not batch.masks:

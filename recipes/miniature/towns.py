@@ -26,7 +26,7 @@ class Passage:
 
     @property
     def whole(self) -> str:
-        """Title and text, as the encoder is given it."""
+        """Title and text, as encoder and readers are given it."""
         return f"{self.title}\n{self.text}"
 
 
@@ -47,17 +47,12 @@ class Town:
     facts: tuple[tuple[Relation, str], ...]
 
     @classmethod
-    def draw(cls, name: str, rng: random.Random, *, swapped: bool = False) -> "Town":
-        """Values at random, if `swapped` in each other's place.
-
-        Nobody is both founder and mayor, so that each value answers one question.
-        """
+    def draw(cls, name: str, rng: random.Random) -> "Town":
+        """Values at random; nobody is both founder and mayor, so that each value answers one question."""
         while True:
             values = [rng.choice(relation.values) for relation in RELATIONS]
             if len(set(values)) == len(values):
                 break
-        if swapped:
-            rng.shuffle(values)
         facts = list(zip(RELATIONS, values, strict=True))
         rng.shuffle(facts)
         return cls(name, tuple(facts))
@@ -106,23 +101,19 @@ class KnowledgeBase:
         """As shipped, in Atlas's layout."""
         return [_passage_row(number, passage) for number, passage in enumerate(self.passages)]
 
-    def question_rows(
-        self, split: str, retrieved: Sequence[Sequence[tuple[int, float]]] | None = None
-    ) -> list[dict[str, Any]]:
-        """As shipped, in Atlas's layout: with places and scores of the passages retrieved, if given, best first."""
-        rows: list[dict[str, Any]] = [
+    def question_rows(self, split: str, retrieved: Sequence[Sequence[tuple[int, float]]]) -> list[dict[str, Any]]:
+        """As shipped, in Atlas's layout; `retrieved` are places and scores of each question's passages, best first."""
+        return [
             {
                 "id": f"{split}-{number:04d}",
                 "question": question.question,
                 "answers": [question.answer],
                 "target": question.answer,
                 "nouns": list(question.nouns),
+                "passages": [_passage_row(place, self.passages[place]) | {"score": score} for place, score in found],
             }
-            for number, question in enumerate(self.questions[split])
+            for number, (question, found) in enumerate(zip(self.questions[split], retrieved, strict=True))
         ]
-        for row, found in zip(rows, retrieved or (), strict=retrieved is not None):
-            row["passages"] = [_passage_row(place, self.passages[place]) | {"score": score} for place, score in found]
-        return rows
 
 
 def _passage_row(number: int, passage: Passage) -> dict[str, Any]:

@@ -65,8 +65,8 @@ def encoder_tokenizer(context: int) -> PreTrainedTokenizerFast:
     )
 
 
-def _word_level(specials: tuple[str, ...], words: list[str], *, unknown: str) -> Tokenizer:
-    vocab = {word: index for index, word in enumerate((*specials, *words))}
-    tokenizer = Tokenizer(models.WordLevel(vocab, unk_token=unknown))
+def _word_level(specials: tuple[str, ...], entries: list[str], *, unknown: str) -> Tokenizer:
+    ids = {entry: number for number, entry in enumerate((*specials, *entries))}
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token=unknown))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     return tokenizer

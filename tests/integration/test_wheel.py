@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from elusive.embedded import MODELS, SAMPLES
+
 ROOT = Path(__file__).parents[2]
+EMBEDDED_BYTES_BELOW = 10_000_000
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +37,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_the_two_packages_and_what_they_ship(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        size = sum(info.file_size for info in archive.infolist())
-    assert {name.split("/")[0] for name in names} == {"elusive", "elusive_cli", "elusive-0.1.0.dist-info"}
-    for shipped in ("tiny-large/model.safetensors", "tiny-small/tokenizer.json", "biographies.jsonl"):
-        assert f"elusive/embedded/{shipped}" in names
-    assert "elusive/py.typed" in names
-    assert size < 10 * 2**20
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+    assert {name.split("/")[0] for name in sizes} == {"elusive", "elusive_cli", "elusive-0.1.0.dist-info"}
+    assert "elusive/py.typed" in sizes
+    assert sum(sizes.values()) < 10 * 2**20
+    embedded = {name: size for name, size in sizes.items() if name.startswith("elusive/embedded/")}
+    assert set(embedded) == {"elusive/embedded/__init__.py"} | files_under(*MODELS.values(), *SAMPLES.values())
+    assert "elusive/embedded/tiny-encoder/1_Pooling/config.json" in embedded
+    assert sum(embedded.values()) < EMBEDDED_BYTES_BELOW
+
+
+def files_under(*places: Path) -> set[str]:
+    """The files that these places are or hold, by their paths in the checkout."""
+    files = itertools.chain.from_iterable(place.rglob("*") if place.is_dir() else [place] for place in places)
+    return {str(file.relative_to(ROOT)) for file in files if file.is_file()}
 
 
 def test_every_module_of_the_checkout_is_in_the_wheel(wheel: Path) -> None:

@@ -165,7 +165,7 @@ def test_recipes_in_the_gate_file_are_those_of_the_code(recipe, figures):
 
 
 def test_what_is_shipped_stays_small():
-    files = [path for path in SAMPLE.parent.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    files = [SAMPLE, *LARGE.iterdir(), *SMALL.iterdir()]
     assert sum(path.stat().st_size for path in files) < SHIPPED_BYTES_BELOW
 
 
