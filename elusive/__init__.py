@@ -13,7 +13,10 @@ _PUBLIC = {
     "ClueDropout": "elusive.clues.transform",
     "CompareModelsResult": "elusive.jobs.comparison",
     "ElusiveError": "elusive.errors",
+    "IndexResult": "elusive.jobs.index",
+    "ScoreReaderResult": "elusive.jobs.score_reader",
     "augment": "elusive.jobs.augment",
+    "build_index": "elusive.jobs.index",
     "compare_models": "elusive.jobs.compare_models",
     "contrast": "elusive.clues.contrast",
     "drop_probability": "elusive.clues.dropout",
@@ -21,6 +24,7 @@ _PUBLIC = {
     "push": "elusive.hub.pushing",
     "reader_scores": "elusive.readers.opening",
     "received_attention": "elusive.attention.received",
+    "score_reader": "elusive.jobs.score_reader",
 }
 
 __all__ = [
@@ -28,7 +32,10 @@ __all__ = [
     "ClueDropout",
     "CompareModelsResult",
     "ElusiveError",
+    "IndexResult",
+    "ScoreReaderResult",
     "augment",
+    "build_index",
     "compare_models",
     "contrast",
     "drop_probability",
@@ -36,6 +43,7 @@ __all__ = [
     "push",
     "reader_scores",
     "received_attention",
+    "score_reader",
 ]
 
 if TYPE_CHECKING:
@@ -49,6 +57,8 @@ if TYPE_CHECKING:
     from elusive.jobs.augment import AugmentResult, augment
     from elusive.jobs.compare_models import compare_models
     from elusive.jobs.comparison import CompareModelsResult
+    from elusive.jobs.index import IndexResult, build_index
+    from elusive.jobs.score_reader import ScoreReaderResult, score_reader
     from elusive.readers.opening import reader_scores
 
 

@@ -24,6 +24,30 @@ Impl: TypeAlias = Literal["auto", "exact", "fast"]
 """How attention is reduced: `exact` runs the model's own eager attention on chunks of rows; `fast` the
 log-sum-exp path on CPU; `auto` takes `fast` wherever it has been shown equal on that very layer."""
 
+Rows: TypeAlias = Literal["predicting", "own", "first", "generated"]
+"""Whose attention counts: the rows that emit the answer, the answer's own rows, the row that emits its first token, or
+the rows that emit what the reader itself answers."""
+
+TargetDistribution: TypeAlias = Literal["share", "softmax", "atlas", "fid-kd"]
+"""How passage scores become the distribution that a retriever is to learn."""
+
+NounSource: TypeAlias = Literal["textblob", "spacy", "given"]
+"""Where nouns come from; `given` are those of the questions' file."""
+
+Teacher: TypeAlias = Literal["attention", "perplexity", "emdr2", "loop", "given"]
+"""What the retriever learns from: the reader's attention; the answer's likelihood given each passage, alone
+(`perplexity`) or as part of a mixture (`emdr2`), or without it (`loop`); or scores that came with the passages."""
+
+TrainingMode: TypeAlias = Literal["off-the-shelf", "fine-tuned"]
+"""Whether reader and retriever are trained together, or the reader first and the retriever from it."""
+
+IndexKind: TypeAlias = Literal["flat", "sqfp16", "ivf-sq8", "ivf-pq"]
+"""How an index finds its candidates: among all vectors, in fp32 or fp16; or in lists, of 8-bit or product codes."""
+
+Pooling: TypeAlias = Literal["mean", "cls", "max", "last", "mean-sqrt-len", "weighted-mean"]
+"""`cls` is the first token, `last` the last; `mean-sqrt-len` divides the sum by the root of the length, and
+`weighted-mean` weighs the n-th token by n, as decoders without `last` do."""
+
 ALPHA, BETA = 0.7, 0.05
 """Eq. 1's ceiling and rate, as the paper has them for LLaMA 3 8B on biographies."""
 MASK = "[MASK]"

@@ -9,18 +9,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from elusive.embedded import is_embedded, path_of
 from elusive.errors import ElusiveError, MissingExtraError, ModelError, OptionError
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import (
+        AutoModelForCausalLM,
+        AutoModelForSeq2SeqLM,
+        PreTrainedConfig,
+        PreTrainedModel,
+        PreTrainedTokenizerFast,
+    )
+
+    Loader: TypeAlias = type[AutoModelForCausalLM | AutoModelForSeq2SeqLM]
 
 _WHOLE_FILE = 2**24
 _SAMPLES, _SAMPLE_LEN = 256, 4096
 _DEFAULT_CONTEXT = 2048
+_ADAPTER_CONFIG = "adapter_config.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +37,7 @@ class ModelSource:
     """A model by name, and how to load it.
 
     Attributes:
-        name: a folder, a Hub name, or `tiny:large`, `tiny:small`.
+        name: a folder, a Hub name, or an embedded model such as `tiny:large`.
         revision: branch, tag or commit on the Hub.
         dtype: `auto` (as the checkpoint says), `float32`, `bfloat16` or `float16`.
         device: `auto`, or a torch device such as `cuda:1`.
@@ -44,6 +53,11 @@ class ModelSource:
     device_map: str | None = None
     quantize: str | None = None
     trust_remote_code: bool = False
+
+    @property
+    def written(self) -> str:
+        """The model as users write it."""
+        return f"{self.name}@{self.revision}" if self.revision else self.name
 
     @property
     def path(self) -> str:
@@ -98,26 +112,60 @@ def load_tokenizer(source: ModelSource) -> "PreTrainedTokenizerFast":
 
 
 def load_model(source: ModelSource) -> "PreTrainedModel":
-    """A causal LM in evaluation mode, on its device.
+    """A causal LM in evaluation mode, on its device; to be watched, not to write: its head may be random.
 
     Raises:
         ModelError: no such model, no access, no weights, or not a causal LM.
         MissingExtraError: quantisation without bitsandbytes, a device map without accelerate.
     """
+    config = load_config(source)
+    expected = "a decoder-only causal LM"
+    if getattr(config, "is_encoder_decoder", False):
+        raise ModelError(f"{source.name} is an encoder-decoder model; expected {expected}")
+    return _load(source, _loader_of(source, config, expected=expected), with_head=False)
+
+
+def load_generative_model(source: ModelSource) -> "PreTrainedModel":
+    """A causal or encoder-decoder LM with its head, in evaluation mode, on its device.
+
+    Raises:
+        ModelError: no such model, no access, no weights or none of the head, or a model that writes no text.
+        MissingExtraError: as `load_model`.
+    """
+    loader = _loader_of(source, load_config(source), expected="a causal or encoder-decoder LM")
+    return _load(source, loader, with_head=True)
+
+
+def _loader_of(source: ModelSource, config: "PreTrainedConfig", *, expected: str) -> "Loader":
+    """The class of transformers that loads a model of this config with its head."""
+    import transformers as tf
+
+    loader: Loader = tf.AutoModelForCausalLM
+    types = tf.MODEL_FOR_CAUSAL_LM_MAPPING
+    has_encoder = getattr(config, "is_encoder_decoder", False)
+    if has_encoder:
+        loader, types = tf.AutoModelForSeq2SeqLM, tf.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
+    # An encoder may have a causal class too, for those of its kind that are configured as decoders.
+    elif type(config) in tf.MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False):
+        raise ModelError(f"{source.name} is an encoder-only model ({config.model_type}); expected {expected}")
+    has_own_code = loader.__name__ in (getattr(config, "auto_map", None) or {})
+    if type(config) not in types and not has_own_code:
+        raise ModelError(
+            f"{source.name}: transformers' {loader.__name__} has no model of type {config.model_type!r}, and "
+            f"is_encoder_decoder is {has_encoder} in its config; expected {expected}"
+        )
+    return loader
+
+
+def _load(source: ModelSource, loader: "Loader", *, with_head: bool) -> "PreTrainedModel":
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
 
-    config = load_config(source)
-    if getattr(config, "is_encoder_decoder", False):
-        raise ModelError(f"{source.name} is an encoder-decoder model; expected a decoder-only causal LM")
     device = resolve_device(source.device)
     options: dict[str, Any] = {"dtype": _torch_dtype(source.dtype), **source._common, **_placement(source)}
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            source.path, use_safetensors=True, output_loading_info=True, **options
-        )
-        _check_complete(source, model, report["missing_keys"])
+        model, report = loader.from_pretrained(source.path, use_safetensors=True, output_loading_info=True, **options)
+        _check_complete(source, model, report["missing_keys"], with_head=with_head)
         if "device_map" not in options:
             model = model.to(device)
     except (SafetensorError, torch.OutOfMemoryError, OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
@@ -125,14 +173,17 @@ def load_model(source: ModelSource) -> "PreTrainedModel":
     return model.eval()
 
 
-def _check_complete(source: ModelSource, model: "PreTrainedModel", missing: Iterable[str]) -> None:
-    """Transformers fills in missing weights at random. A missing head alone does no harm: it is never run."""
+def _check_complete(source: ModelSource, model: "PreTrainedModel", missing: Iterable[str], *, with_head: bool) -> None:
+    """Transformers fills in missing weights at random. A head alone may be missing where it is never run.
+
+    A head that is tied to the embedding is not missing: nothing of it is stored.
+    """
     prefix = f"{model.base_model_prefix}."
-    lost = sorted(name for name in missing if name.startswith(prefix) or not model.base_model_prefix)
+    lost = sorted(name for name in missing if with_head or name.startswith(prefix) or not model.base_model_prefix)
     if lost:
-        raise ModelError(
-            f"{source.name}: its weights lack {lost[0]}" + (f" and {len(lost) - 1} more" if len(lost) > 1 else "")
-        )
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        whole = "a checkpoint with all weights, its head's too" if with_head else "a checkpoint with all weights"
+        raise ModelError(f"{source.name}: its weights lack {lost[0]}{more}; expected {whole}")
 
 
 def resolve_device(name: str) -> str:
@@ -179,8 +230,33 @@ def fingerprint(source: ModelSource) -> str:
         if commit is None:
             raise ModelError(f"{source.name}: the Hub gave no commit for it; name a --revision")
         return f"hub:{source.name}@{commit}"
+    return _digest_of_files(
+        [*sorted(folder.glob("*.safetensors*")), *sorted(folder.glob("*.py")), folder / "config.json"]
+    )
+
+
+def adapter_fingerprint(name: str) -> str:
+    """Names an adapter's weights, as `fingerprint` does a model's.
+
+    Raises:
+        ModelError: no such adapter.
+    """
+    from huggingface_hub import hf_hub_download
+
+    folder = Path(name)
+    _check_folder(ModelSource(name=name), _ADAPTER_CONFIG)
+    if not folder.is_dir():
+        try:
+            config = hf_hub_download(name, _ADAPTER_CONFIG)
+        except (OSError, ValueError) as error:
+            raise _explain(ModelSource(name=name), error, "adapter") from error
+        return f"hub:{name}@{Path(config).parent.name}"  # the folder of a commit
+    return _digest_of_files([*sorted(folder.glob("*.safetensors")), folder / _ADAPTER_CONFIG])
+
+
+def _digest_of_files(files: Iterable[Path]) -> str:
     digest = blake2b(digest_size=16)
-    for file in [*sorted(folder.glob("*.safetensors*")), *sorted(folder.glob("*.py")), folder / "config.json"]:
+    for file in files:
         digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
         digest.update(_sample(file))
     return f"files:{digest.hexdigest()}"
@@ -276,8 +352,8 @@ def dtype_name(source: ModelSource) -> str:
     dtype = source.dtype
     if dtype == "auto":
         # A config that names none leaves it to the weight files, which the fingerprint covers.
-        stored = load_config(source).get_text_config().dtype
-        dtype = str(stored or dtype).removeprefix("torch.")
+        config = load_config(source)
+        dtype = str(config.get_text_config().dtype or config.dtype or dtype).removeprefix("torch.")
     return f"{dtype}+{source.quantize}" if source.quantize else dtype
 
 

@@ -18,7 +18,15 @@ os.environ |= {
 }
 
 # Users pay nothing for the shape annotations; here every call is held to them. Before the first import of the rooms.
-jaxtyping.install_import_hook(["elusive.attention", "elusive.indicators.similarity"], "beartype.beartype")
+jaxtyping.install_import_hook(
+    [
+        "elusive.attention",
+        "elusive.indicators.similarity",
+        "elusive.retrieval.encoder_dense",
+        "elusive.retrieval.pooling",
+    ],
+    "beartype.beartype",
+)
 
 
 @pytest.fixture

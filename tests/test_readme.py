@@ -72,6 +72,21 @@ def test_compare_models_prints_what_the_readme_shows() -> None:
     assert without_figures(done.stdout) == without_figures(shown)
 
 
+def test_score_reader_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    [shown] = re.findall(r"<!-- output: score-reader -->\n```text\n(.*?)```", README, flags=re.DOTALL)
+    done = run(f"elusive score-reader --quiet --out {tmp_path / 'scored'}", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == shown.split()
+
+
+def test_distill_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    [shown] = re.findall(r"<!-- output: distill -->\n```text\n(.*?)```", README, flags=re.DOTALL)
+    # Other figures than those of a whole run, which takes minutes; the same words.
+    done = run(f"elusive distill --quiet --steps 5 --refresh 5 --limit 100", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert without_figures(done.stdout) == without_figures(shown)
+
+
 def without_figures(text: str) -> list[str]:
     """Words and their order: memory and speed are others on every machine, and widths go with them."""
     return re.sub(r"[\d.,]+( [kM]i?B?)?", "#", text).split()
@@ -84,7 +99,7 @@ def without_measures(table: str) -> list[str]:
 def test_the_python_examples_run(demo: Demo, tmp_path: Path) -> None:
     (tmp_path / "elusive").symlink_to(ROOT / "elusive")  # one example names the tiny model by its place in the checkout
     (tmp_path / "demo").symlink_to(demo.folder)
-    load, train, received = fenced("python")
+    load, train, received, read = fenced("python")
     script = tmp_path / "examples.py"
     setup = """
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainingArguments
@@ -96,13 +111,15 @@ arguments = TrainingArguments("t", remove_unused_columns=False, max_steps=2, rep
 assert len(copies) == 11 * 60 and len(clues) > 5000
 trainer.train()
 """
-    script.write_text("\n".join([load, setup, train, checks, received, "assert received.isfinite().sum() > 5"]))
+    made = "assert received.isfinite().sum() > 5 and len(scores.target) == 2"
+    script.write_text("\n".join([load, setup, train, checks, received, read, made]))
     done = run(f"{sys.executable} {script}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
-    known = "".join(run(f"elusive {job} --help", cwd=ROOT).stdout for job in ("augment", "compare-models", "push"))
+    jobs = ("augment", "compare-models", "distill", "index", "push", "score-reader")
+    known = "".join(run(f"elusive {job} --help", cwd=ROOT).stdout for job in jobs)
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert flags, "the README names options"
     assert flags <= set(re.findall(r"--[a-z][a-z-]+", known))

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from elusive.config import AugmentConfig, load
+from elusive.embedded import is_embedded
 
 from ..libraries import quieten_libraries
 from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
@@ -136,7 +137,7 @@ def _plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _say_what_next(config: Any) -> None:
-    embedded = [name for name in (config.corpus, config.large, config.small) if name.startswith(("tiny:", "sample:"))]
+    embedded = [name for name in (config.corpus, config.large, config.small) if is_embedded(name)]
     if embedded:
         typer.echo(
             f"{', '.join(embedded)}: shipped for trying things out; for real work name your corpus, and by --large and "

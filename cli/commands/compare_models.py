@@ -12,6 +12,7 @@ from elusive.config import CompareModelsConfig, load
 from ..libraries import quieten_libraries
 from ..options import Config, Json, Quiet, Set, options_of
 from ..output import explained, show
+from ..tables import UNKNOWN, plain, table_of
 from ..words import count, duration, memory
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from elusive.jobs.comparison import CompareModelsPlan, CompareModelsResult
     from elusive.statistics import Estimate
 
-_UNKNOWN = "n/a"
 EPILOG = """
 Examples:
 
@@ -112,28 +112,28 @@ def _show_tables(result: "CompareModelsResult") -> None:
 
 def _models(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
     numbers = ("size", "dtype", "peak\nmemory", "s per M\ntokens", "tokens\nper text", "sink\nmass")
-    table = _table("", "model", numbers=numbers)
+    table = table_of("", "model", numbers=numbers)
     for letter, model in zip(letters, result.models, strict=True):
         if model.error:
-            table.add_row(letter, _plain(model.name), "left out")
+            table.add_row(letter, plain(model.name), "left out")
             continue
         cost = model.cost
         table.add_row(
             letter,
-            _plain(model.name),
-            count(cost.parameters) if cost else _UNKNOWN,
-            cost.dtype if cost else _UNKNOWN,
-            memory(cost.peak_bytes) if cost else _UNKNOWN,
-            f"{1e6 * cost.seconds_per_token:,.0f}" if cost else _UNKNOWN,
+            plain(model.name),
+            count(cost.parameters) if cost else UNKNOWN,
+            cost.dtype if cost else UNKNOWN,
+            memory(cost.peak_bytes) if cost else UNKNOWN,
+            f"{1e6 * cost.seconds_per_token:,.0f}" if cost else UNKNOWN,
             f"{model.tokens_per_text:,.1f}",
-            _UNKNOWN if model.sink_mass is None else f"{model.sink_mass:.3f}",
+            UNKNOWN if model.sink_mass is None else f"{model.sink_mass:.3f}",
         )
     return table
 
 
 def _pairs(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
     numbers = ("window", "ρ of its two models", "peak\nmemory", "s per M\ntokens", "whole\ncorpus")
-    table = _table("", "pair", "tokens", numbers=numbers)
+    table = table_of("", "pair", "tokens", numbers=numbers)
     for i, pair in enumerate(result.pairs, 1):
         models = f"{letters[pair.large]}, {letters[pair.small]}"
         if pair.error:
@@ -146,15 +146,15 @@ def _pairs(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
             f"{pair.aligned:.0%} aligned" if pair.aligned else "the same",
             f"{pair.window:,}",
             _with_interval(pair.large_small),
-            memory(cost.peak_bytes) if cost else _UNKNOWN,
-            f"{cost.seconds_per_million_tokens:,.0f}" if cost else _UNKNOWN,
-            duration(cost.corpus_seconds) if cost else _UNKNOWN,
+            memory(cost.peak_bytes) if cost else UNKNOWN,
+            f"{cost.seconds_per_million_tokens:,.0f}" if cost else UNKNOWN,
+            duration(cost.corpus_seconds) if cost else UNKNOWN,
         )
     return table
 
 
 def _contrasts(result: "CompareModelsResult", usable: Sequence[int]) -> "Table":
-    table = _table("", numbers=[f"pair {i + 1}" for i in usable])
+    table = table_of("", numbers=[f"pair {i + 1}" for i in usable])
     for i in usable:
         cells = [_with_share(result.contrasts[i][j], result.top_tenth[i][j]) for j in usable]
         table.add_row(f"pair {i + 1}", *cells)
@@ -168,33 +168,16 @@ def _left_out(result: "CompareModelsResult", letters: Sequence[str]) -> list[str
     return models + [f"Pair {i} is left out: {error}" for i, error in own]
 
 
-def _table(*words: str, numbers: Sequence[str]) -> "Table":
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in words:
-        table.add_column(name, overflow="fold", vertical="top")
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def _plain(name: str) -> str:
-    from rich.markup import escape
-
-    return escape(name)
-
-
 def _with_interval(agreement: "Estimate | None") -> str:
     if agreement is None or agreement.mean is None:
-        return _UNKNOWN
+        return UNKNOWN
     interval = "" if agreement.low is None else f" ({agreement.low:.2f} to {agreement.high:.2f})"
     return f"{agreement.mean:.2f}{interval}"
 
 
 def _with_share(ranks: "Estimate | None", top: "Estimate | None") -> str:
     if ranks is None or ranks.mean is None or top is None or top.mean is None:
-        return _UNKNOWN
+        return UNKNOWN
     return f"{ranks.mean:.2f} ({top.mean:.2f})"
 
 

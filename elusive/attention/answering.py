@@ -134,7 +134,7 @@ class AnswerProbe:
         if not isinstance(mask, MaskBesideOrdinary):
             raise self._refusal(module)
         causal = getattr(module, "is_causal", True) is not False
-        if not causal and not (self._cross and getattr(module, "is_decoder", False)):
+        if not causal and not self._cross:
             raise self._refusal(module)
         options["dropout"] = 0.0
         out = interface.ordinary_attention(module, query, key, value, mask, **options)

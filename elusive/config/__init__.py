@@ -5,7 +5,25 @@ Inside, jobs take plain, typed values; nothing further down knows of YAML.
 
 from elusive.config.augment import NEUTRAL_OPTIONS, AugmentConfig
 from elusive.config.compare_models import CompareModelsConfig
+from elusive.config.distill import DISTILL_NEUTRAL_OPTIONS, DistillConfig
+from elusive.config.index import INDEX_NEUTRAL_OPTIONS, IndexConfig
+from elusive.config.loaded import LoadedModelsConfig
 from elusive.config.loading import build, load
+from elusive.config.score_reader import READER_NEUTRAL_OPTIONS, ScoreReaderConfig
 from elusive.config.scored import ScoredCorpusConfig
 
-__all__ = ["NEUTRAL_OPTIONS", "AugmentConfig", "CompareModelsConfig", "ScoredCorpusConfig", "build", "load"]
+__all__ = [
+    "DISTILL_NEUTRAL_OPTIONS",
+    "INDEX_NEUTRAL_OPTIONS",
+    "NEUTRAL_OPTIONS",
+    "READER_NEUTRAL_OPTIONS",
+    "AugmentConfig",
+    "CompareModelsConfig",
+    "DistillConfig",
+    "IndexConfig",
+    "LoadedModelsConfig",
+    "ScoreReaderConfig",
+    "ScoredCorpusConfig",
+    "build",
+    "load",
+]

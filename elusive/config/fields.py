@@ -8,12 +8,17 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 CORPUS: Final = "Corpus"
+QUESTIONS: Final = "Questions"
+PASSAGES: Final = "Passages"
 MODELS: Final = "Models"
 DROPOUT: Final = "Dropout"
 SCORING: Final = "Scoring"
+INDEX: Final = "Index"
+TRAINING: Final = "Training"
+GATE: Final = "Gate"
 OUTPUT: Final = "Output"
 HUB: Final = "Hub"
-PANELS: Final = (CORPUS, MODELS, DROPOUT, SCORING, OUTPUT, HUB)
+PANELS: Final = (CORPUS, QUESTIONS, PASSAGES, MODELS, DROPOUT, SCORING, INDEX, TRAINING, GATE, OUTPUT, HUB)
 """Headings of the command line's help, in the order in which it shows them."""
 
 
@@ -32,9 +37,17 @@ class Options(BaseModel):
         return value
 
 
-def option(default: Any, panel: str, description: str, **limits: Any) -> Any:
-    """A field whose description is the command line's help, under the heading `panel`."""
-    return Field(default, description=description, json_schema_extra={"panel": panel}, **limits)
+def option(default: Any, panel: str, description: str, *, metavar: str | None = None, **limits: Any) -> Any:
+    """A field whose description is the command line's help, under the heading `panel`.
+
+    Args:
+        default: of the field.
+        panel: one of `PANELS`.
+        description: of the field.
+        metavar: what the help calls a value, where its type does not say.
+        **limits: as pydantic's `Field` takes them.
+    """
+    return Field(default, description=description, json_schema_extra={"panel": panel, "metavar": metavar}, **limits)
 
 
 _LAST_INDEX: Final = 100_000
@@ -72,6 +85,11 @@ def _several(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
+def _several_numbers(given: Any) -> Any:
+    """Likewise of numbers."""
+    return [given] if isinstance(given, str | int | float) else given
+
+
 def _two_names(written: Any) -> Any:
     """A pair as users write it, `LARGE,SMALL`, beside lists of two names."""
     names = [name.strip() for name in written.split(",")] if isinstance(written, str) else written
@@ -88,8 +106,18 @@ def _each_once(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...
     return pairs
 
 
+def _no_name_twice(names: tuple[str, ...]) -> tuple[str, ...]:
+    places = [Path(name).absolute() for name in names]  # ./tuned is tuned
+    twice = [name for i, name in enumerate(names) if places[i] in places[:i]]
+    if twice:
+        raise ValueError(f"{twice[0]} is given twice; expected each once")
+    return names
+
+
 Place = Annotated[str, AfterValidator(_home)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_several)]
+Names = Annotated[tuple[Place, ...], BeforeValidator(_several), AfterValidator(_no_name_twice)]
+Percentiles = Annotated[tuple[Annotated[float, Field(ge=0, lt=100)], ...], BeforeValidator(_several_numbers)]
 Indices = Annotated[tuple[int, ...], BeforeValidator(_indices)]
 Pair = Annotated[tuple[Place, Place], BeforeValidator(_two_names)]
 Pairs = Annotated[tuple[Pair, ...], BeforeValidator(_several), Field(min_length=1), AfterValidator(_each_once)]

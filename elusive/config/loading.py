@@ -50,7 +50,7 @@ def load(
         InputError: no such file, or not a YAML mapping.
         OptionError: an assignment without `=`, or options that are not valid.
     """
-    options = _read_yaml(file) if file else {}
+    options = read_yaml(file, what="config") if file else {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
@@ -62,15 +62,24 @@ def load(
     return build(kind, {name.replace("-", "_"): value for name, value in options.items()} | dict(flags))
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path, *, what: str) -> dict[str, Any]:
+    """A YAML mapping.
+
+    Args:
+        file: where it is.
+        what: it is, for messages.
+
+    Raises:
+        InputError: no such file, or no mapping of names to values.
+    """
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"no config file {str(file)!r}") from None
+        raise InputError(f"no {what} file {str(file)!r}") from None
     except (OSError, *YAML_ERRORS) as error:
         raise InputError(f"{file}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise InputError(f"{file}: expected a mapping of options to values, found {type(content).__name__}")
+        raise InputError(f"{file}: expected a mapping of names to values, found {type(content).__name__}")
     return content
 
 

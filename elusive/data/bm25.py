@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 
 from elusive.data.questions import Passage, Question
 from elusive.data.rejected import Rejection
-from elusive.errors import OptionError
+from elusive.errors import InputError, OptionError
 
 _WORD: Final = re.compile(r"\w+")
 
@@ -48,7 +48,7 @@ def add_passages(
 
     Raises:
         OptionError: k is not positive.
-        InputError: as `read_passages`.
+        InputError: as `read_passages`, or passages that change meanwhile.
     """
     if k < 1:
         raise OptionError(f"k is {k}; it must be at least 1")
@@ -60,6 +60,8 @@ def add_passages(
     del index  # the passages take its place
     again = enumerate(passages(on_rejected=lambda _: None))
     picked = {place: passage for place, passage in again if place in wanted}
+    if len(picked) < len(wanted):
+        raise InputError("the passages changed while they were read; run the same command again when they are at rest")
     return [
         replace(question, passages=tuple(replace(picked[hit.place], score=hit.score) for hit in found))
         if found

@@ -51,7 +51,8 @@ def check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) ->
     if names:
         differences = "; ".join(_difference(name, before.get(name), now.get(name)) for name in names)
         raise FolderError(
-            f"{path} holds a run with other options ({differences}); name another --out, or --overwrite (scores stay)"
+            f"{path} holds a run with other options ({differences}); name another --out, or --overwrite (what models "
+            "computed stays)"
         )
 
 
@@ -70,7 +71,7 @@ def check_files(path: Path, files: Mapping[str, Seal], *, by_size: bool = False)
         if not is_unchanged(path / name, seal, by_size=by_size):
             raise FolderError(
                 f"{path} holds this run, finished, but {name} was removed or changed since; "
-                "--overwrite writes it again (scores stay)"
+                "--overwrite writes it again (what models computed stays)"
             )
 
 

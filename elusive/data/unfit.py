@@ -20,6 +20,8 @@ class QuestionReason(StrEnum):
     TARGET = "target is not a string"
     NOUNS = "nouns are not a list of strings"
     LITERAL = "list cannot be read"
+    NO_PASSAGES = "question has no passages"
+    NO_NOUNS = "question has no list of nouns"
 
 
 class Unfit(Exception):  # noqa: N818 - it ends a row and no program

@@ -54,7 +54,7 @@ def indicator(token_scores: ArrayLike, similarity: ArrayLike, percentile: float)
         ModelError: a score or similarity that is NaN or infinite.
     """
     scores, nearness = _checked(token_scores, similarity)
-    nearest = np.argsort(-nearness, kind="stable")[: n_nearest(len(scores), percentile)]
+    nearest = nearest_tokens(nearness, percentile)
     total = scores.sum()
     attention = float(scores[nearest].mean() / total) if total > 0 else np.nan
     return Indicator(
@@ -64,6 +64,12 @@ def indicator(token_scores: ArrayLike, similarity: ArrayLike, percentile: float)
         n_nearest=len(nearest),
         n_tokens=len(scores),
     )
+
+
+def nearest_tokens(similarity: ArrayLike, percentile: float) -> NDArray[np.int64]:
+    """Which tokens these are, the nearest first; of equally near ones the first come first."""
+    nearness = np.asarray(similarity, np.float64)
+    return np.argsort(-nearness, kind="stable")[: n_nearest(len(nearness), percentile)]
 
 
 def n_nearest(n_tokens: int, percentile: float) -> int:

@@ -9,15 +9,13 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elusive.choices import NounSource
 from elusive.errors import InputError, MissingExtraError, ModelError, OptionError
-
-NounSource: TypeAlias = Literal["textblob", "spacy", "given"]
-"""Where nouns come from; `given` are those of the questions' file."""
 
 Span: TypeAlias = tuple[int, int]
 """First code point, and one past the last."""

@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from elusive.choices import Teacher
 from elusive.indicators.readings import Figure, Measure, ReaderKind, ReaderReadings, Target, applies, summarise
 from elusive.statistics import Estimate, paired_difference
 
 Word: TypeAlias = Literal["good", "poor", "not enough evidence", "n/a"]
-
-Teacher: TypeAlias = Literal["attention", "perplexity"]
-"""What of the reader the retriever learns from."""
 
 INDICATORS: Final[Mapping[Target, Measure]] = {"answer": Measure("answer", 95), "question": Measure("question", 90)}
 """Indicators 1 and 2, at the percentiles that their verdicts are given at."""
@@ -53,10 +51,10 @@ _NO_REFERENCE: Final = Verdict(
     reason="there is no reference reader, and no value is good or poor by itself",
     advice="score the checkpoint before tuning on the same passages, and name it as the reference",
 )
-_TAUGHT_BY_PERPLEXITY: Final = Verdict(
+_NOT_BY_ATTENTION: Final = Verdict(
     word="n/a",
-    reason="a retriever that learns from perplexity does not learn from attention, and the likelihoods that it learns "
-    "from were found to follow neither indicator",
+    reason="the retriever does not learn from attention, and perplexity, from which it may, was found to follow "
+    "neither indicator",
     advice="judge this teacher by the retriever's hit rate after training",
 )
 _ENCODER_DECODER: Final = Verdict(
@@ -86,8 +84,8 @@ def verdict(
     Raises:
         OptionError: a reader that was not measured at the percentile of this indicator.
     """
-    if teacher == "perplexity":
-        return _TAUGHT_BY_PERPLEXITY
+    if teacher != "attention":
+        return _NOT_BY_ATTENTION
     kinds = {readings.kind} | ({reference.kind} if reference else set())
     if not _counts(kinds, target, "lift"):
         return _ENCODER_DECODER

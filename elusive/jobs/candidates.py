@@ -5,25 +5,18 @@ that need it are left out.
 """
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from elusive.clues.scoring import Scorer, score_corpus
 from elusive.config import CompareModelsConfig
 from elusive.data.staging import Staged
-from elusive.errors import ElusiveError, FolderError, ModelError, OptionError
-from elusive.jobs.inputs import context_of, paired_scorers, source_of
+from elusive.errors import ModelError, OptionError
+from elusive.jobs.inputs import context_of, paired_scorers, pinned_source
 from elusive.jobs.measuring import Meter, MeteredScorer
-from elusive.models import ModelSource, free_memory
+from elusive.jobs.tolerance import tolerating
+from elusive.models import ModelSource
 from elusive.progress import Progress
-
-_FAULT_LEN = 300
-
-
-def named(source: ModelSource) -> str:
-    """A model as it was given."""
-    return f"{source.name}@{source.revision}" if source.revision else source.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +50,7 @@ class Candidates:
     faults: dict[ModelSource, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        sources = [tuple(self._source(name) for name in pair) for pair in self.config.pair]
+        sources = [tuple(pinned_source(self.config, name) for name in pair) for pair in self.config.pair]
         self.scorers = {source: [] for pair in sources for source in pair}
         for source in self.scorers:
             with self._tolerating(source):
@@ -98,13 +91,6 @@ class Candidates:
             faults = dict.fromkeys(str(self.fault_of(pair)) for pair in self.pairs)
             raise ModelError(f"no pair can be compared: {'; '.join(faults)}")
 
-    def _source(self, written: str) -> ModelSource:
-        """`name@revision`, the revision being the Hub's; the path of a folder may hold an @."""
-        name, at, revision = written.rpartition("@")
-        if not at or written.startswith((".", "/")):
-            return source_of(self.config, written, revision=None)
-        return source_of(self.config, name, revision=revision)
-
     def _pair(self, large: ModelSource, small: ModelSource) -> CandidatePair:
         if large in self.faults or small in self.faults:
             return CandidatePair(large, small, None, None)
@@ -133,19 +119,5 @@ class Candidates:
             for scorer in scorers:
                 score_corpus(scorer, staged, role=source.name, progress=self.progress)
 
-    @contextlib.contextmanager
-    def _tolerating(self, source: ModelSource) -> Iterator[None]:
-        """What goes wrong with one model is its fault; a store that cannot be written is everybody's."""
-        try:
-            yield
-        except FolderError:
-            raise
-        except ElusiveError as error:
-            fault = str(error)
-        except (RuntimeError, MemoryError) as error:  # torch's own, out of memory among them
-            fault = f"{source.name}: {type(error).__name__}: {' '.join(str(error).split())[:_FAULT_LEN]}"
-        else:
-            return
-        free_memory()  # only now that the error is gone does nothing hold the model
-        self.faults[source] = fault
-        self.progress.say(f"left out: {fault}")
+    def _tolerating(self, source: ModelSource) -> contextlib.AbstractContextManager[None]:
+        return tolerating(source.name, self.faults, key=source, progress=self.progress)

@@ -24,7 +24,7 @@ from elusive.clues.counts import PartCounts
 from elusive.clues.scored_corpus import ClueSettings, ScoredCorpus, ScoredText
 from elusive.clues.scoring import Scorer
 from elusive.config import CompareModelsConfig, build
-from elusive.jobs.candidates import Candidates, named
+from elusive.jobs.candidates import Candidates
 from elusive.jobs.comparison import (
     CompareModelsPlan,
     CompareModelsResult,
@@ -91,15 +91,15 @@ def plan(config: CompareModelsConfig, *, progress: Progress) -> CompareModelsPla
             sample_texts=len(texts),
             sample_chars=sample.staged.n_chars,
             to_score={
-                named(source): sum(len(scorer.store.missing(texts)) for scorer in scorers)
+                source.written: sum(len(scorer.store.missing(texts)) for scorer in scorers)
                 for source, scorers in candidates.scorers.items()
                 if not candidates.error_of(source)
             },
-            left_out={named(source): error for source in candidates.scorers if (error := candidates.error_of(source))},
+            left_out={source.written: error for source in candidates.scorers if (error := candidates.error_of(source))},
             pairs=tuple(
                 PairPlan(
-                    large=named(pair.large),
-                    small=named(pair.small),
+                    large=pair.large.written,
+                    small=pair.small.written,
                     window=pair.sides[0].options.window if pair.sides else None,
                     error=candidates.fault_of(pair),
                 )
@@ -147,11 +147,11 @@ class _Comparison:
     def _model(self, source: ModelSource) -> ModelFigures:
         error = self.candidates.error_of(source)
         if error:
-            return ModelFigures(name=named(source), error=error)
+            return ModelFigures(name=source.written, error=error)
         scorer = self.candidates.scorers[source][0]
         counts = sum((text.counts for text in self._texts(scorer, scorer)), PartCounts())
         return ModelFigures(
-            name=named(source),
+            name=source.written,
             tokenizer=scorer.tokenizer.fingerprint,
             tokens=counts.tokens,
             tokens_per_text=counts.tokens / counts.texts,

@@ -7,14 +7,14 @@ from pathlib import Path
 from elusive.attention.selection import resolve_selection
 from elusive.clues.scoring import Scorer, ScoringOptions
 from elusive.clues.units import protection
-from elusive.config import AugmentConfig, ScoredCorpusConfig
+from elusive.config import AugmentConfig, LoadedModelsConfig, ScoredCorpusConfig
 from elusive.data.corpus import read_corpus
 from elusive.data.rejected import RejectedLog, Rejection
 from elusive.data.staging import Staged, stage_corpus
 from elusive.data.texts import Text
 from elusive.embedded import is_embedded, path_of
 from elusive.errors import InputError, OptionError
-from elusive.jobs.record import CorpusState, corpus_state
+from elusive.jobs.record import FileStates, corpus_state
 from elusive.models import ModelSource, context_len, load_config
 from elusive.progress import Advance, Progress
 
@@ -37,7 +37,7 @@ def scorers(config: AugmentConfig, *, progress: Progress) -> tuple[Scorer, Score
     return paired_scorers(config, large, small, store=store, progress=progress)
 
 
-def source_of(config: ScoredCorpusConfig, name: str, *, revision: str | None) -> ModelSource:
+def source_of(config: LoadedModelsConfig, name: str, *, revision: str | None) -> ModelSource:
     """A model by name, to be loaded as the options say."""
     return ModelSource(
         name=name,
@@ -48,6 +48,19 @@ def source_of(config: ScoredCorpusConfig, name: str, *, revision: str | None) ->
         quantize=config.quantize,
         trust_remote_code=config.trust_remote_code,
     )
+
+
+def pinned_source(config: LoadedModelsConfig, written: str) -> ModelSource:
+    """A model by `name` or `name@revision`, the revision being the Hub's; the path of a folder may hold an @."""
+    name, at, revision = written.rpartition("@")
+    if not at or written.startswith((".", "/")):
+        return source_of(config, written, revision=None)
+    return source_of(config, name, revision=revision)
+
+
+def located(name: str) -> str | Path:
+    """What a source of texts or questions is opened by: a path of what is embedded, else the name itself."""
+    return path_of(name) if is_embedded(name) else name
 
 
 def paired_scorers(
@@ -92,7 +105,7 @@ def reading(
 ) -> Iterator[Iterator[Text]]:
     """The texts of the corpus, counted as they pass."""
     texts = read_corpus(
-        path_of(config.corpus) if is_embedded(config.corpus) else config.corpus,
+        located(config.corpus),
         text_column=config.text_column,
         id_column=config.id_column,
         split=config.split,
@@ -105,7 +118,7 @@ def reading(
 
 
 def read_and_stage(
-    config: AugmentConfig, folder: Path, *, rejected: Path, progress: Progress, state: CorpusState | None = None
+    config: AugmentConfig, folder: Path, *, rejected: Path, progress: Progress, state: FileStates | None = None
 ) -> Staged:
     """Read the corpus into chunks in `folder`, and the rows that cannot be used into `rejected`.
 
@@ -123,7 +136,7 @@ def read_and_stage(
         return stage_corpus(_at_rest(texts, config, state or corpus_state(config)), folder, rejected=log)
 
 
-def _at_rest(texts: Iterator[Text], config: AugmentConfig, state: CorpusState) -> Iterator[Text]:
+def _at_rest(texts: Iterator[Text], config: AugmentConfig, state: FileStates) -> Iterator[Text]:
     """The texts of a corpus that nobody changes meanwhile: half of one and half of another would be neither."""
     yield from texts
     if corpus_state(config) != state:

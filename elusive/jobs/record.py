@@ -2,7 +2,7 @@
 
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from elusive.errors import OptionError
 ROWS_VERSION = 1
 """To be raised when the same options and scores would give other rows than before."""
 
-CorpusState = dict[str, list[int]]
+FileStates = dict[str, list[int]]
 """Size and time of each file."""
 
 
@@ -47,16 +47,30 @@ def as_published(config: AugmentConfig, recorded: Mapping[str, Any]) -> AugmentC
     )
 
 
-def corpus_state(config: AugmentConfig) -> CorpusState:
-    """Size and time of each file of a local corpus, so that a changed one is noticed."""
-    path = path_of(config.corpus) if is_embedded(config.corpus) else Path(config.corpus)
+def corpus_state(config: AugmentConfig) -> FileStates:
+    """The state of a local corpus, so that a changed one is noticed; as `file_states`."""
+    return file_states(config.corpus, what="corpus", outputs=(config.out, config.scores))
+
+
+def file_states(source: str, *, what: str, outputs: Iterable[str | None]) -> FileStates:
+    """Size and time of each file of a local source, by its name there; nothing of what is on the Hub.
+
+    Args:
+        source: a file, a folder, or a name.
+        what: what messages call it.
+        outputs: folders of the run, which may not lie inside it.
+
+    Raises:
+        OptionError: one of them does.
+    """
+    path = path_of(source) if is_embedded(source) else Path(source)
     if path.is_file():
         return {path.name: _size_and_time(path)}
     if not path.is_dir():
         return {}
-    for inside in (config.out, config.scores):
+    for inside in outputs:
         if inside and Path(inside).resolve().is_relative_to(path.resolve()):
-            raise OptionError(f"{inside} lies inside the corpus {config.corpus}, and would be read as part of it")
+            raise OptionError(f"{inside} lies inside the {what} {source}, and would be read as part of it")
     return {str(file.relative_to(path)): _size_and_time(file) for file in sorted(path.rglob("*")) if file.is_file()}
 
 

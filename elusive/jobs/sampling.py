@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
+from typing import TypeVar
 
 from elusive.config import CompareModelsConfig
+from elusive.data.questions import Question
 from elusive.data.rejected import Rejection
 from elusive.data.staging import Staged, stage_corpus
 from elusive.data.texts import Text
 from elusive.jobs.inputs import reading
 from elusive.progress import Progress
+
+Item = TypeVar("Item", Text, Question)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +58,13 @@ def draw_sample(config: CompareModelsConfig, folder: Path, *, progress: Progress
     return Sample(staged=staged, corpus_texts=n_texts, corpus_chars=n_chars, rejected=n_rejected)
 
 
-def drawn(texts: Iterable[Text], n: int, *, seed: int) -> list[Text]:
-    """`n` texts, each as likely as any other, in their order; all of them where there are fewer.
+def drawn(items: Iterable[Item], n: int, *, seed: int) -> list[Item]:
+    """`n` texts or questions, each as likely as any other, in their order; all of them where there are fewer.
 
     Which ones depends on the seed and their ids alone, not on their order; a larger `n` keeps what a smaller one drew.
     """
 
-    def lot(numbered: tuple[int, Text]) -> bytes:
+    def lot(numbered: tuple[int, Item]) -> bytes:
         return blake2b(f"{seed}\0{numbered[1].id}".encode(), digest_size=16).digest()
 
-    return [text for _, text in sorted(heapq.nsmallest(n, enumerate(texts), key=lot), key=itemgetter(0))]
+    return [item for _, item in sorted(heapq.nsmallest(n, enumerate(items), key=lot), key=itemgetter(0))]

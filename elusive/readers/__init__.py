@@ -8,6 +8,8 @@
     fusion_in_decoder.py   an encoder-decoder that encodes each passage apart
     passage_scores.py      from token scores to passage scores and the target distribution
     generation.py          the reader's own answers, greedily
+    likelihood.py          how likely an answer is, given some of the passages
+    limits.py              how many tokens a reader takes
     opening.py             the reader of a live model, or of one on disk; `elusive.reader_scores`
 
 How attention leaves a model is known to `elusive.attention` alone.

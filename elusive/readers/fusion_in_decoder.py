@@ -18,9 +18,10 @@ from elusive.attention.answering import Encoded
 from elusive.attention.live import evaluating, name_of, on_input_device, pretrained
 from elusive.data.questions import Passage, Question
 from elusive.errors import InputError, ModelError, OptionError
-from elusive.models import context_len
 from elusive.readers.fitting import Fitted, fitted
 from elusive.readers.generation import generated_from, with_own_answers
+from elusive.readers.likelihood import AnswerLikelihood, Given, likelihood_of, loss_of
+from elusive.readers.limits import check_positions, input_limit, n_learnt_positions
 from elusive.readers.prompts import Prompt, Template, encoder_input
 from elusive.readers.reader import (
     ReaderOptions,
@@ -32,7 +33,7 @@ from elusive.readers.reader import (
     watched,
 )
 from elusive.readers.tokens import PromptTokenizer, PromptTokens, joined, stacked
-from elusive.types import Float, Tensor
+from elusive.types import Bool, Float, Int, Tensor
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -67,7 +68,7 @@ class FusionInDecoderReader:
 
     Raises:
         ModelError: a tokenizer without offsets.
-        OptionError: a chat template.
+        OptionError: a chat template, or more tokens than the model has positions.
     """
 
     def __init__(
@@ -78,8 +79,13 @@ class FusionInDecoderReader:
         if self._options.chat:
             raise OptionError(f"{self.name} is an encoder-decoder model; the option chat is for decoder-only readers")
         self._template = self._options.template or FUSION_TEMPLATE
-        self._limit = self._options.max_tokens or min(_INPUT_LEN, context_len(self._inner.config))
+        self._limit = input_limit(self._inner, asked=self._options.max_tokens, usual=_INPUT_LEN)
         self.tokenizer = PromptTokenizer(tokenizer, name=self.name)
+
+    @property
+    def model(self) -> nn.Module:
+        """The model as it was given."""
+        return self._model
 
     @cached_property
     def name(self) -> str:
@@ -99,13 +105,12 @@ class FusionInDecoderReader:
             questions = with_own_answers(questions, self.answers(questions))
         found = []
         for batch in batches(questions, size=options.batch_size):
-            answers = [answer_of(question) for question in batch]
-            targets = [self._target(answer) for answer in answers]
+            targets = [self._target(question) for question in batch]
             examples = [self._example(question) for question in batch]
-            encoded = self._encode(examples)
+            encoded = self._seen(examples)
             with watched(self._model, options) as probe:
                 seen = probe(
-                    stacked([np.array([self._start(), *target]) for target in targets]),
+                    self._decoder_ids(targets),
                     [rows_of(1, len(target), rows=options.rows) for target in targets],
                     encoded=encoded,
                 )
@@ -114,7 +119,7 @@ class FusionInDecoderReader:
                     seen,
                     row,
                     joined(example.inputs),
-                    answer=answers[row],
+                    answer=answer_of(batch[row]),
                     answer_ids=targets[row],
                     n_cut=example.n_cut,
                     options=options,
@@ -125,9 +130,10 @@ class FusionInDecoderReader:
 
     def answers(self, questions: Sequence[Question]) -> list[str]:
         """What the reader answers itself, greedily, up to the first line feed; see `Reader`."""
+        check_positions(self._inner, "max_new_tokens", self._options.max_new_tokens)
         found: list[str] = []
         for batch in batches(questions, size=self._options.batch_size):
-            encoded = self._encode([self._example(question) for question in batch])
+            encoded = self._seen([self._example(question) for question in batch])
             found += generated_from(
                 self._model,
                 self.tokenizer.tokenizer,
@@ -136,6 +142,39 @@ class FusionInDecoderReader:
                 max_new_tokens=self._options.max_new_tokens,
             )
         return found
+
+    def likelihoods(self, given: Sequence[Given]) -> list[AnswerLikelihood]:
+        """How likely each question's answer is, given some of its passages; see `Reader`."""
+        found = []
+        for batch in batches(given, size=self._options.batch_size):
+            targets = [self._target(one.question) for one in batch]
+            ids = on_input_device(self._inner, self._decoder_ids(targets))
+            with evaluating(self._model), torch.no_grad():
+                logits = self._logits(ids, self._encode([self._example(one.asked) for one in batch]))
+            found += [
+                likelihood_of(logits[row], ids[row].to(logits.device), slice(1, 1 + len(target)))
+                for row, target in enumerate(targets)
+            ]
+        return found
+
+    def training_loss(self, questions: Sequence[Question]) -> Float[Tensor, ""]:
+        """How unlikely the target answers are, to be trained on; see `Reader`."""
+        end = self.tokenizer.end
+        targets = [np.concatenate([self._target(question, n_more=len(end)), end]) for question in questions]
+        ids = on_input_device(self._inner, self._decoder_ids(targets))
+        logits = self._logits(ids, self._encode([self._example(question) for question in questions]))
+        return loss_of(logits, ids, [slice(1, 1 + len(target)) for target in targets])
+
+    def _logits(self, ids: Int[Tensor, "batch token"], encoded: Encoded) -> Float[Tensor, "batch token vocabulary"]:
+        from transformers.modeling_outputs import BaseModelOutput
+
+        logits: Tensor = self._inner(
+            encoder_outputs=BaseModelOutput(encoded.states),
+            attention_mask=encoded.real.long(),
+            decoder_input_ids=ids,
+            use_cache=False,
+        ).logits
+        return logits
 
     def _example(self, question: Question) -> _Example:
         if not question.passages:
@@ -152,27 +191,57 @@ class FusionInDecoderReader:
             limit=self._limit,
         )
 
-    @torch.no_grad()
-    def _encode(self, examples: Sequence[_Example]) -> Encoded:
-        """The encoder's states of each example's inputs, one after the other and without their padding."""
-        inputs = [tokens.ids for example in examples for tokens in example.inputs]
-        ids = on_input_device(self._inner, stacked(inputs))
-        lengths = torch.tensor([len(ids) for ids in inputs], device=ids.device)
-        real = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-        with evaluating(self._model):
-            states = self._inner.get_encoder()(input_ids=ids, attention_mask=real.long()).last_hidden_state
-        sizes = [sum(map(len, example.inputs)) for example in examples]
-        padded = nn.utils.rnn.pad_sequence(states[real].split(sizes), batch_first=True)
-        is_real = torch.arange(padded.shape[1], device=ids.device) < torch.tensor(sizes, device=ids.device)[:, None]
-        return Encoded(padded, is_real)
+    def _seen(self, examples: Sequence[_Example]) -> Encoded:
+        """As `_encode`, without gradient and dropout."""
+        with evaluating(self._model), torch.no_grad():
+            return self._encode(examples)
 
-    def _target(self, answer: str) -> NDArray[np.int64]:
+    def _encode(self, examples: Sequence[_Example]) -> Encoded:
+        """The encoder's states of each example's inputs, one after the other and without their padding.
+
+        What several examples hold, as when passages are left out in turn, is encoded once.
+        """
+        inputs = {tokens.ids.tobytes(): tokens.ids for example in examples for tokens in example.inputs}
+        ids = on_input_device(self._inner, stacked(list(inputs.values())))
+        lengths = [len(one) for one in inputs.values()]
+        real = _first(lengths, width=ids.shape[1], device=ids.device)
+        states = self._inner.get_encoder()(input_ids=ids, attention_mask=real.long()).last_hidden_state
+        encoded = dict(zip(inputs, states[real].split(lengths), strict=True))
+        joint = [torch.cat([encoded[tokens.ids.tobytes()] for tokens in example.inputs]) for example in examples]
+        padded = nn.utils.rnn.pad_sequence(joint, batch_first=True)
+        return Encoded(padded, _first([len(one) for one in joint], width=padded.shape[1], device=ids.device))
+
+    def _target(self, question: Question, *, n_more: int = 0) -> NDArray[np.int64]:
+        """The answer's tokens, after which there is room for `n_more`."""
         prompt = Prompt()
-        prompt.add_target(self._template, answer=answer)
-        return self.tokenizer.tokens(prompt).ids
+        prompt.add_target(self._template, answer=answer_of(question))
+        target = self.tokenizer.tokens(prompt).ids
+        n_positions = n_learnt_positions(self._inner)
+        if n_positions is not None and len(target) + n_more >= n_positions:
+            raise InputError(
+                f"question {question.id!r}: its answer is {len(target)} tokens, and {self.name} has learnt "
+                f"{n_positions} positions, of which {1 + n_more} are for what begins and ends an answer"
+            )
+        return target
+
+    def _decoder_ids(self, targets: Sequence[NDArray[np.int64]]) -> Int[Tensor, "row token"]:
+        start = self._start()
+        return stacked([np.array([start, *target]) for target in targets])
 
     def _start(self) -> int:
-        start = self._inner.config.decoder_start_token_id
+        """What an answer begins after, as `generate` looks for it."""
+        config, generation = self._inner.config, self._inner.generation_config
+        starts = (
+            getattr(config, "decoder_start_token_id", None),
+            generation.decoder_start_token_id,
+            generation.bos_token_id,
+        )
+        start = next((start for start in starts if start is not None), None)
         if start is None:
             raise ModelError(f"{self.name}: its config names no decoder_start_token_id to begin an answer with")
         return int(start)
+
+
+def _first(lengths: Sequence[int], *, width: int, device: torch.device) -> Bool[Tensor, "row token"]:
+    """The first so many tokens of each row."""
+    return torch.arange(width, device=device) < torch.tensor(lengths, device=device)[:, None]

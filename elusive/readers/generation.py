@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from elusive.attention.live import evaluating, pretrained
+from elusive.attention.selection import n_layers
 from elusive.data.questions import Question
 from elusive.errors import InputError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 @torch.no_grad()
@@ -78,6 +79,7 @@ def _greedy(model: nn.Module, *, max_new_tokens: int, **inputs: Any) -> torch.Te
             max_new_tokens=max_new_tokens,
             do_sample=False,
             num_beams=1,
+            use_cache=_can_cache(inner),
             # What a checkpoint says of sampling has no part in this, and would be warned of.
             temperature=None,
             top_p=None,
@@ -85,6 +87,11 @@ def _greedy(model: nn.Module, *, max_new_tokens: int, **inputs: Any) -> torch.Te
             pad_token_id=_padding(inner.generation_config),
         )
     return out
+
+
+def _can_cache(model: "PreTrainedModel") -> bool:
+    """Whether `generate` makes a cache for every layer: of T5, it counts the encoder's."""
+    return n_layers(model.config) <= int(model.config.get_text_config(decoder=True).num_hidden_layers)
 
 
 def _padding(config: Any) -> int:

@@ -1,19 +1,23 @@
 """The reader of a live model, or of one on disk with an adapter; and the scores of one question in one call."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from elusive.attention.live import pretrained
 from elusive.data.questions import Passage, Question
 from elusive.errors import MissingExtraError, ModelError
-from elusive.models import ModelSource, load_model, load_tokenizer
+from elusive.models import ModelSource, load_config, load_generative_model, load_tokenizer
 from elusive.readers.decoder_only import DecoderOnlyReader
 from elusive.readers.fusion_in_decoder import FusionInDecoderReader
 from elusive.readers.reader import Reader, ReaderOptions, ReaderScores
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
     from transformers import PreTrainedTokenizerFast
+
+_FAULT_LEN: Final = 300
 
 
 def reader_of(
@@ -34,23 +38,64 @@ def reader_of(
     return kind(model, tokenizer, options=options)
 
 
-def load_reader(source: ModelSource, *, adapter: str | None = None, options: ReaderOptions | None = None) -> Reader:
+def load_reader(
+    source: ModelSource,
+    *,
+    adapter: str | None = None,
+    trainable: bool = False,
+    options: ReaderOptions | None = None,
+) -> Reader:
     """A reader from disk or the Hub.
 
     Args:
         source: the model.
         adapter: a folder or Hub name of a peft adapter to put on it.
+        trainable: whether the adapter is to be trained on.
         options: how the reader is asked.
 
     Raises:
         MissingExtraError: an adapter without peft.
-        ModelError: a model, tokenizer or adapter that cannot be loaded.
+        ModelError: a model, tokenizer or adapter that cannot be loaded, a model that writes no text or lacks its head.
     """
+    load_config(source)  # of what is no model at all, the error should not be about its tokenizer
     tokenizer = load_tokenizer(source)
-    model: nn.Module = load_model(source)
+    model: nn.Module = load_generative_model(source)
     if adapter is not None:
-        model = _adapted(model, adapter)
+        model = _adapted(model, adapter, trainable=trainable)
     return reader_of(model, tokenizer, options=options)
+
+
+def with_lora(reader: Reader, *, rank: int, seed: int, options: ReaderOptions | None = None) -> Reader:
+    """The same reader with an untrained LoRA adapter on all linear layers; the weights beneath are frozen.
+
+    Args:
+        reader: as it was loaded.
+        rank: of the adapter.
+        seed: what it begins with is drawn from, the same in every process.
+        options: how the reader is asked.
+
+    Raises:
+        MissingExtraError: peft is not installed.
+    """
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as error:
+        raise MissingExtraError("peft", extra="peft", purpose="tuning by LoRA") from error
+    import torch
+
+    kind = "SEQ_2_SEQ_LM" if isinstance(reader, FusionInDecoderReader) else "CAUSAL_LM"
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type=kind)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        adapted = get_peft_model(reader.model, config)
+    return reader_of(adapted, reader.tokenizer.given, options=options)
+
+
+def save_reader(reader: Reader, folder: "Path") -> None:
+    """Write a reader where `load_reader` finds it: its model, or the adapter on it, and its tokenizer."""
+    model: Any = reader.model
+    model.save_pretrained(folder)
+    reader.tokenizer.given.save_pretrained(folder)
 
 
 def reader_scores(
@@ -92,14 +137,16 @@ def reader_scores(
     return reader_of(model, tokenizer, options=ReaderOptions(**options)).scores([asked])[0]
 
 
-def _adapted(model: "nn.Module", adapter: str) -> "nn.Module":
+def _adapted(model: "nn.Module", adapter: str, *, trainable: bool) -> "nn.Module":
     try:
         from peft import PeftModel
     except ImportError as error:
         raise MissingExtraError("peft", extra="peft", purpose=f"the adapter {adapter}") from error
+    from safetensors import SafetensorError
+
     try:
-        adapted: nn.Module = PeftModel.from_pretrained(model, adapter)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        line = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ModelError(f"{adapter}: the adapter cannot be loaded: {line}") from error
+        adapted: nn.Module = PeftModel.from_pretrained(model, adapter, is_trainable=trainable)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        why = " ".join(str(error).split())[:_FAULT_LEN] or type(error).__name__
+        raise ModelError(f"{adapter}: the adapter cannot be loaded: {why}") from error
     return adapted.eval()

@@ -7,26 +7,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from random import Random
-from typing import Literal, Protocol, TypeAlias, TypeVar, get_args
+from typing import Protocol, TypeAlias, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from elusive.attention.answering import AnswerAttention, AnswerProbe, watch_answers
+from elusive.choices import Rows, TargetDistribution
 from elusive.data.questions import Question
 from elusive.errors import InputError, OptionError, near_matches
 from elusive.readers import passage_scores
+from elusive.readers.likelihood import AnswerLikelihood, Given
 from elusive.readers.prompts import Template
 from elusive.readers.tokens import PromptTokenizer, PromptTokens
 from elusive.types import Float, Tensor
-
-Rows: TypeAlias = Literal["predicting", "own", "first", "generated"]
-"""Whose attention counts: the rows that emit the answer, the answer's own rows, the row that emits its first token, or
-the rows that emit what the reader itself answers."""
-
-Target: TypeAlias = Literal["share", "softmax", "atlas", "fid-kd"]
-"""How passage scores become the distribution that a retriever is to learn."""
 
 Array: TypeAlias = NDArray[np.float64]
 T = TypeVar("T")
@@ -59,7 +54,7 @@ class ReaderOptions:
     layers: tuple[int, ...] | None = None
     heads: tuple[int, ...] | None = None
     values: bool = True
-    target: Target = "share"
+    target: TargetDistribution = "share"
     temperature: float = 1.0
     template: Template | None = None
     chat: bool = False
@@ -69,7 +64,7 @@ class ReaderOptions:
     shuffle_seed: int | None = None
 
     def __post_init__(self) -> None:
-        for name, choices in (("rows", get_args(Rows)), ("target", get_args(Target))):
+        for name, choices in (("rows", get_args(Rows)), ("target", get_args(TargetDistribution))):
             value = getattr(self, name)
             if value not in choices:
                 raise OptionError(f"{name} {value!r} is not known{near_matches(str(value), choices)}")
@@ -92,7 +87,7 @@ class ReaderScores:
         token_scores: c, [token]: mean over layers, heads and rows of attention (times the norm of the value).
         passage_scores: S, [passage]: the sum of c over each passage's tokens.
         target: [passage], sums to 1.
-        mass: the same sums for each chosen layer and head, [layer, head, passage].
+        head_scores: c of each chosen layer and head alone, [layer, head, token].
         n_cut: how many tokens of each passage's text were cut off to fit, [passage].
     """
 
@@ -102,8 +97,15 @@ class ReaderScores:
     token_scores: Array
     passage_scores: Array
     target: Array
-    mass: Array
+    head_scores: NDArray[np.float32]
     n_cut: tuple[int, ...]
+
+    @property
+    def mass(self) -> Array:
+        """The passage scores of each chosen layer and head alone, [layer, head, passage]."""
+        n_passages = len(self.passage_scores)
+        by_head = self.head_scores.astype(np.float64)
+        return passage_scores.sums_by_passage(by_head, self.tokens.passage, n_passages=n_passages)
 
     @property
     def spans(self) -> tuple[range, ...]:
@@ -120,6 +122,11 @@ class Reader(Protocol):
     @property
     def name(self) -> str:
         """What messages call it."""
+        ...
+
+    @property
+    def model(self) -> nn.Module:
+        """The model as it was given, perhaps wrapped by peft."""
         ...
 
     @property
@@ -143,6 +150,27 @@ class Reader(Protocol):
 
     def answers(self, questions: Sequence[Question]) -> list[str]:
         """What it answers itself, greedily, up to the first line feed."""
+        ...
+
+    def likelihoods(self, given: Sequence[Given]) -> list[AnswerLikelihood]:
+        """How likely the target answer of each question is, given some of its passages.
+
+        The same passage weighs the same whatever is read beside it, up to rounding; leaving one out changes no other's
+        place in the prompt's order.
+
+        Raises:
+            InputError: a question without passages or answer, or one that does not fit.
+        """
+        ...
+
+    def training_loss(self, questions: Sequence[Question]) -> Float[Tensor, ""]:
+        """How unlikely the target answers are: mean over all their tokens, and the end of each, of -log p.
+
+        In one forward pass, with gradient, in the model's own mode (dropout where it is training).
+
+        Raises:
+            InputError: as `likelihoods`.
+        """
         ...
 
 
@@ -228,6 +256,6 @@ def reader_scores_of(
         token_scores=token_scores,
         passage_scores=sums,
         target=target,
-        mass=passage_scores.sums_by_passage(by_head, tokens.passage, n_passages=n_passages),
+        head_scores=by_head.astype(np.float32),
         n_cut=n_cut,
     )

@@ -76,7 +76,7 @@ def joined(inputs: Sequence[PromptTokens]) -> PromptTokens:
 
 
 class PromptTokenizer:
-    """A reader's tokenizer; the one that is given is left as it is.
+    """A reader's tokenizer; the one that is `given` is left as it is.
 
     Args:
         tokenizer: a fast tokenizer of transformers.
@@ -95,10 +95,17 @@ class PromptTokenizer:
                 "tokenizer (a tokenizer.json beside the model)"
             )
         self.name = name
+        self.given = tokenizer
         self.tokenizer = copy.deepcopy(tokenizer)
         # It adds special tokens, which are put where they belong here, and may trim white space off the offsets.
         self.tokenizer.backend_tokenizer.post_processor = Processors([])
         self.first_id = TextTokenizer(self.tokenizer, name=name).first_id
+
+    @property
+    def end(self) -> Ints:
+        """What a reader writes after an answer: EOS, or nothing where there is none."""
+        end = self.tokenizer.eos_token_id
+        return np.array([] if end is None else [end], dtype=np.int64)
 
     def tokens(self, prompt: Prompt, *, first: int | None = None, last: int | None = None) -> PromptTokens:
         """Tokenise a whole prompt.

@@ -4,45 +4,20 @@ The same bytes for the same run: no times, no memory, nothing that depends on wo
 machine. Reads a few texts of the corpus again; costs about a second.
 """
 
-import itertools
-import json
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from elusive.clues.counts import PartCounts
 from elusive.clues.scored_corpus import ScoredCorpus
 from elusive.clues.text_clues import DropPlan
 from elusive.config import NEUTRAL_OPTIONS, AugmentConfig
-from elusive.config.fields import PANELS
 from elusive.report import augment_plots as plots
-from elusive.report.glyphs import shortened
+from elusive.report.options import option_panels
 from elusive.report.page import Figure, Table, render
+from elusive.report.rejected import rejected_rows
 from elusive.report.samples import MAX_TOKENS, Sample, sample, spread
 
-_N_SAMPLES, _N_REJECTED = 6, 20
-_MAX_VALUE, _MAX_FILE = 200, 120
-
-
-@dataclass(frozen=True)
-class Option:
-    """An option as the page shows it; `given` says that it is not at its default."""
-
-    name: str
-    value: str
-    given: bool
-    help: str
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A row that was set aside, as the page shows it."""
-
-    place: str
-    reason: str
-    detail: str
+_N_SAMPLES = 6
 
 
 def augment_page(
@@ -78,15 +53,13 @@ def augment_page(
         plan=plan,
         counts=counts,
         scored=corpus.is_scored,
-        n_rejected=sum(corpus.staged.rejected.values()),
+        rejected=rejected_rows(rejected, corpus.staged.rejected, root=root),
         samples=samples,
         max_tokens=MAX_TOKENS,
         drop_figures=list(_drop_figures(counts, plan, config)),
         corpus_figures=list(_corpus_figures(counts, plan, samples, config)),
         sums=Table("Counts of the run", ("", "count"), tuple(_sums(counts))),
-        reasons=Table("Rows set aside, by reason", ("reason", "rows"), _reasons(corpus.staged.rejected)),
-        rejected_rows=list(_first_rejected(rejected, root=root)),
-        panels=_panels(config),
+        panels=option_panels(config, neutral=NEUTRAL_OPTIONS),
         fingerprints=Table(
             "Models and corpus",
             ("", "name", "fingerprint"),
@@ -130,50 +103,3 @@ def _sums(counts: PartCounts) -> Iterator[tuple[str, str]]:
     yield "units dropped, over all copies", f"{counts.dropped:,}"
     yield "rows written", f"{counts.rows:,}"
     yield "copies equal to their original", f"{counts.unchanged:,}"
-
-
-def _reasons(rejected: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
-    return tuple((reason, f"{n:,}") for reason, n in sorted(rejected.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _first_rejected(path: Path, *, root: Path) -> Iterator[Rejected]:
-    with path.open(encoding="utf-8") as lines:
-        for line in itertools.islice(lines, _N_REJECTED):
-            row = json.loads(line)
-            file = _inside(row["file"], root)
-            place = file if row["line"] is None else f"{file}, line {row['line']:,}"
-            yield Rejected(shortened(place, _MAX_FILE), row["reason"], shortened(row["detail"], _MAX_VALUE))
-
-
-def _inside(file: str, root: Path) -> str:
-    """A file by its path in the corpus, without the place of that on this machine."""
-    path = Path(file)
-    return str(path.relative_to(root)) if path.is_relative_to(root) and path != root else path.name
-
-
-def _panels(config: AugmentConfig) -> dict[str, list[Option]]:
-    """Options under their headings; without those that name places of this machine or change no byte."""
-    panels: dict[str, list[Option]] = {name: [] for name in PANELS}
-    for name, field in AugmentConfig.model_fields.items():
-        if name in NEUTRAL_OPTIONS:
-            continue
-        extra = field.json_schema_extra
-        assert isinstance(extra, dict)
-        value = getattr(config, name)
-        option = Option(
-            name, shortened(_printed(value), _MAX_VALUE), value != field.default, _quoted(field.description or "")
-        )
-        panels[str(extra["panel"])].append(option)
-    return {name: options for name, options in panels.items() if options}
-
-
-def _quoted(help_text: str) -> str:
-    return re.sub(r"`(.*?)`", r"“\1”", help_text)
-
-
-def _printed(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "none"
-    return "not set" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Stand-ins which the drawing carries and which `draw` turns into the page's colours, by the names in style.css.
-INK, MUTED, LINE, BLUE = "#000001", "#000002", "#000003", "#000004"
-_VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", BLUE: "--blue"}
+INK, MUTED, LINE, BLUE, ORANGE = "#000001", "#000002", "#000003", "#000004", "#000005"
+VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", BLUE: "--blue", ORANGE: "--orange"}
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -72,6 +72,11 @@ def draw(plot: Callable[["Axes"], None], *, name: str, label: str) -> "Markup":
     return Markup(_for_page(written.getvalue(), name=name, label=escape(label)))  # noqa: S704 (our own drawing)
 
 
+def legend(axes: "Axes", n: int) -> None:
+    """The names of `n` things drawn, above the plot, where they cover nothing."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, ncols=n, columnspacing=1.4)
+
+
 def _for_page(svg: str, *, name: str, label: str) -> str:
     opening, body = svg[svg.index("<svg") :].split(">", 1)
     box = re.search(r'viewBox="[^"]*"', opening)
@@ -79,7 +84,7 @@ def _for_page(svg: str, *, name: str, label: str) -> str:
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, count=1, flags=re.DOTALL)  # would rule the page
     body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
     body = re.sub(r'id="|xlink:href="#|url\(#', lambda found: f"{found[0]}{name}-", body)
-    for stand_in, variable in _VARIABLES.items():
+    for stand_in, variable in VARIABLES.items():
         body = body.replace(stand_in, f"var({variable})")
     body = re.sub(r"\s*\n\s*", " ", body)
     return f'<svg role="img" aria-label="{label}" {box[0]}>{body.rstrip()}'

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from elusive.clues.scored_corpus import ScoredCorpus, ScoredText
 from elusive.clues.text_clues import Copy, DropPlan, copies
 from elusive.report.glyphs import MAX_PIECE, direction, shortened, visible_piece
+from elusive.report.shades import shade, top_of
 
 MAX_TOKENS, MAX_CHARS, MAX_ID = 100, 1500, 80
-LEVELS = 6
 _N_CLUES, _N_COPIES = 8, 3
 
 
@@ -158,7 +158,7 @@ def _maps(
         diverging, guides = name == "contrast", name == guide
         if guides:  # what is never dropped would else be the loudest
             values = np.where(scored.clues.droppable, values, np.nan)
-        top = _top(values if diverging else both)
+        top = top_of(values if diverging else both)
         yield HeatMap(
             title={"large": "Large model", "small": "Small model", "contrast": "Contrast"}[name],
             diverging=diverging,
@@ -174,20 +174,7 @@ def _cells(scored: ScoredText, values: NDArray[np.float64], top: float, notes: S
         piece = text[units.starts[u] : units.ends[u]]
         before = text[units.ends[u - 1] : units.starts[u]] if u else ""
         spaced = piece.startswith(" ") or before.isspace()
-        yield Cell(visible_piece(piece), spaced, _shade(value, top), notes[u] if notes else "")
-
-
-def _top(values: NDArray[np.float64]) -> float:
-    """The value of the strongest shade: few scores are far above the rest, which would all be pale beside them."""
-    known = np.abs(values[~np.isnan(values)])
-    return float(np.quantile(known, 0.95)) if len(known) else 0.0
-
-
-def _shade(value: float, top: float) -> str:
-    if value != value:
-        return "none"
-    level = round(min(abs(value) / top, 1.0) * LEVELS) if top > 0 else 0
-    return f"{'minus' if value < 0 and level else 'plus'}{level}"
+        yield Cell(visible_piece(piece), spaced, shade(value, top), notes[u] if notes else "")
 
 
 def _clues(scored: ScoredText, scores: Mapping[str, NDArray[np.float64]], p: NDArray[np.float64]) -> Iterator[Clue]:

@@ -1,5 +1,18 @@
 """The fixtures of jobs."""
 
 from tests.augment_fixtures import corpus, large, run, small, texts
+from tests.score_reader_fixtures import asked, collector_off, miniature, quick, reader_a, reader_b
 
-__all__ = ["corpus", "large", "run", "small", "texts"]
+__all__ = [
+    "asked",
+    "collector_off",
+    "corpus",
+    "large",
+    "miniature",
+    "quick",
+    "reader_a",
+    "reader_b",
+    "run",
+    "small",
+    "texts",
+]

@@ -108,12 +108,16 @@ SEEDS = {
 
 def mutant(name: str, seed: int) -> bytes:
     """The file `name`, damaged: the same for the same seed."""
-    rng = random.Random(f"{name} {seed}")
-    content = bytearray(SEEDS[name].content)
+    return damaged(SEEDS[name].content, random.Random(f"{name} {seed}"))
+
+
+def damaged(content: bytes, rng: random.Random) -> bytes:
+    """The same bytes, but for a few places."""
+    mutable = bytearray(content)
     for _ in range(rng.choice([1, 1, 1, 2, 4, 16])):
-        if content:
-            _damage(content, rng)
-    return bytes(content)
+        if mutable:
+            _damage(mutable, rng)
+    return bytes(mutable)
 
 
 def _damage(content: bytearray, rng: random.Random) -> None:

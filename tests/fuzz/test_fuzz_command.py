@@ -1,15 +1,12 @@
 """`elusive augment` given what cannot be used: one line that says what and what to do, and nothing half-written."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from elusive_cli.app import app
-from typer.testing import CliRunner, Result
 
-from tests.files import contents
 from tests.fuzz.bad_input import CORPORA, MISSPELT, MODELS, OPTIONS
+from tests.fuzz.refusing import hold_to_refusal
 from tests.fuzz.tally import Tally
 
 Refuse = Callable[..., None]
@@ -20,27 +17,10 @@ def refuse(corpus: Path, large: str, small: str, tmp_path: Path, tally: Tally) -
     """Runs the command, and holds it to its refusal."""
 
     def run(*arguments: str, what: str, words: str, source: Path = corpus, large: str = large) -> None:
-        models = ["--large", large, "--small", small, "-o", str(tmp_path / "out"), "--quiet"]
-        result = CliRunner().invoke(app, ["augment", str(source), *models, *arguments])
-        line = re.sub("[─╭╮╰╯│]", "", result.stderr).strip().removeprefix("error: ")
-        right = _is_refusal(result) and re.search(words, line) is not None and not _half_written(tmp_path)
-        tally.note(f"the command, given {what}", "refused" if right else "wrong", line, hide=[tmp_path])
-        assert right, (result.exit_code, result.output, result.exception, _half_written(tmp_path))
+        command = ["augment", str(source), "--large", large, "--small", small, *arguments]
+        hold_to_refusal(command, folder=tmp_path, words=words, tally=tally, what=f"the command, given {what}")
 
     return run
-
-
-def _is_refusal(result: Result) -> bool:
-    if result.stdout or not isinstance(result.exception, SystemExit):
-        return False
-    if result.exit_code == 2:  # the command line itself is wrong: its usage is shown
-        return "Traceback" not in result.stderr
-    lines = result.stderr.strip().splitlines()
-    return result.exit_code == 1 and len(lines) == 1 and lines[0].startswith("error: ")
-
-
-def _half_written(folder: Path) -> list[str]:
-    return [name for name in contents(folder, "out") if "scores" not in name]
 
 
 @pytest.mark.parametrize("kind", MODELS)

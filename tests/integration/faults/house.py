@@ -1,84 +1,104 @@
-"""One output folder, what it is made from, and what an undisturbed run leaves in it.
+"""One output folder, what it is made from, and what an undisturbed run of a job leaves in it.
 
-Runs happen in forked children, so that a kill is a real one and costs no second start of the libraries. A chunk is one
-text here, so that a small corpus has many chunks and several parts.
+What is a job's own is in `augment_house` and `reader_house`.
 """
 
 import functools
-import gc
 import json
 import os
 import shutil
-import signal
-import traceback
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from elusive_cli.app import app
 
 import elusive.progress
-from elusive.clues.scoring import Scorer
-from elusive.clues.writing import PartWriter
-from elusive.data.staging import stage_corpus
-from elusive.errors import ElusiveError
-from elusive.jobs.augment import augment
-from tests.integration.faults.ledger import Fault
+from tests.integration.faults.forks import DONE, REFUSED, Ended, Forks
+from tests.integration.faults.ledger import Fault, tried
 from tests.integration.faults.moments import Event, Watch
-
-DONE, REFUSED, BROKEN = 0, 7, 9
-KILLED = -signal.SIGKILL
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a child ended: its status, negative for a signal, and the error it had to tell."""
-
-    status: int
-    said: str
 
 
 @dataclass
-class House:
-    """A corpus and two models, and the folder `out` that runs write.
+class House(Forks, ABC):
+    """What a job reads, as files and folders of `home`, and the folder `out` that runs write.
 
     Attributes:
         home: holds everything.
-        chunk_texts: texts a chunk; a user's chunks hold more.
+        small_chunks: cut the work of a small input into many chunks; a user's chunks hold more.
         whole: the files of an undisturbed run; `run.json` without times.
         events: what an undisturbed run goes through.
     """
 
-    home: Path
-    chunk_texts: int = 1
+    small_chunks: bool = True
     whole: dict[str, bytes] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.out, self.corpus = self.home / "out", self.home / "corpus.jsonl"
-        self.large, self.small = self.home / "large", self.home / "small"
-        self._spare = self.home / "spare"
-        self._account, self._said = self.home / "account", self.home / "said"
+    job: ClassVar[str]
+    data: ClassVar[str]
+    """Name of the file of data."""
+    models: ClassVar[tuple[str, str]]
+    """Names of the folders of models."""
+    store: ClassVar[str]
+    """What the store that runs may share is called, as an option and in the folder."""
+    results: ClassVar[tuple[str, ...]]
+    """How the names of files begin that are the same for the same options, wherever they are."""
+    counts_parts: ClassVar[bool] = False
+    others_in_the_way: ClassVar[tuple[str, ...]]
+    """Files of the user's with names that a run writes, or in folders that are a run's own."""
+    beside: ClassVar[tuple[str, ...]]
+    """Files of the user's with other names, among a run's."""
+    another: ClassVar[Mapping[str, Any]]
+    """Options of another run."""
 
-    def furnish(self, *, corpus: Path, large: str, small: str) -> "House":
-        """Bring in copies, kept twice so that tests may spoil them, and see what an undisturbed run writes."""
-        shutil.copy2(corpus, self.corpus)
-        shutil.copytree(large, self.large)
-        shutil.copytree(small, self.small)
+    def __post_init__(self) -> None:
+        self.out = self.home / "out"
+        self._given: tuple[str, ...] = (self.data, *self.models)
+        self._spare = self.home / "spare"
+        self._account = self.home / "account"
+
+    @abstractmethod
+    def call(self, **options: Any) -> object:
+        """The job's function, on what the house holds."""
+
+    @property
+    @abstractmethod
+    def command_line(self) -> list[str]:
+        """The same run, as a user types it."""
+
+    @abstractmethod
+    def prepare(self, watch: Watch) -> None:
+        """Cut the work small, note it by `counted`, and show the watch what is to be seen; only in a child."""
+
+    def furnish(self, **given: Path | str) -> "House":
+        """Bring in copies, kept twice so that tests may spoil them, and see what an undisturbed run writes.
+
+        Args:
+            **given: what goes to the places of `data` (without its suffix) and of `models`.
+        """
+        for place in self._given:
+            source = Path(given[place.partition(".")[0]])
+            if source.is_dir():
+                shutil.copytree(source, self.home / place)
+            else:
+                shutil.copy2(source, self.home / place)
         shutil.copytree(self.home, self._spare)
         warm = self.home / "warm"
-        augment(self.corpus, large=str(self.large), small=str(self.small), out=warm, progress=Watch())
+        self.call(out=warm, progress=Watch())
         shutil.rmtree(warm)  # what it imported, every child finds ready
         events = self.home / "events.json"
 
         def record() -> None:
             watch = Watch()
-            self.augment(watch)
+            self.work(watch)
             events.write_text(json.dumps([[e.stage, e.what] for e in watch.events]))
 
-        assert self.in_child(record) == Ended(DONE, "")
+        ended = self.in_child(record)
+        assert ended == Ended(DONE, ""), ended.said
         self.whole = self.files()
         self.events = [Event(*pair) for pair in json.loads(events.read_text())]
         self._undisturbed = self._work()
@@ -93,24 +113,17 @@ class House:
         self.restore()
 
     def restore(self) -> None:
-        """Corpus and models as they were."""
-        for spoilt in (self.large, self.small):
-            shutil.rmtree(spoilt, ignore_errors=True)
-        self.corpus.unlink(missing_ok=True)
+        """Data and models as they were."""
+        for spoilt in self.models:
+            shutil.rmtree(self.home / spoilt, ignore_errors=True)
+        (self.home / self.data).unlink(missing_ok=True)
         shutil.copytree(self._spare, self.home, dirs_exist_ok=True)  # times too, by which a change is noticed
 
-    def augment(self, watch: Watch | None = None, **options: Any) -> None:
+    def work(self, watch: Watch | None = None, **options: Any) -> None:
         """The run itself; only in a child, whose libraries are patched to keep account of the work."""
         watch = watch or Watch()
         self._under(watch)
-        given = {"large": str(self.large), "small": str(self.small), "out": self.out, "copies": 2, "target_rate": 0.3}
-        augment(self.corpus, progress=watch, **(given | options))
-
-    @property
-    def command_line(self) -> list[str]:
-        """The same run, as a user types it."""
-        models = ["--large", str(self.large), "--small", str(self.small)]
-        return ["augment", str(self.corpus), *models, "--out", str(self.out), "--copies", "2", "--target-rate", "0.3"]
+        self.call(**({"out": self.out, "progress": watch} | options))
 
     def command(self, watch: Watch) -> None:
         """The same run by the command, with `watch` in the place of its bars; only in a child."""
@@ -119,46 +132,32 @@ class House:
         app([*self.command_line, "--quiet"])
 
     def _under(self, watch: Watch) -> None:
-        stage_corpus.__kwdefaults__["max_texts"] = self.chunk_texts
-        self._keep_account()
+        self._lines = os.open(self._account, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        self.prepare(watch)
         watch.install()
+
+    def counted(self, owner: object, name: str, line: Callable[..., str]) -> None:
+        """Note each call of a function in the account: as `part`, or as `chunk` and what was in it."""
+        real = getattr(owner, name)
+
+        @functools.wraps(real)
+        def call(*args: Any, **options: Any) -> Any:
+            os.write(self._lines, f"{line(*args)}\n".encode())
+            return real(*args, **options)
+
+        setattr(owner, name, call)
+
+    def tried(self, kind: str) -> AbstractContextManager[Fault]:
+        """A fault of this job, which is counted."""
+        return tried(self.job, kind)
 
     def run(self, **options: Any) -> Ended:
         """A run in a child, to its end."""
-        return self.in_child(lambda: self.augment(**options))
+        return self.in_child(lambda: self.work(**options))
 
     def run_until(self, at: int, **how: Any) -> Ended:
         """A run in a child in which something happens at an event; see `Watch`."""
-        return self.in_child(lambda: self.augment(Watch(at, **how)))
-
-    def in_child(self, action: Callable[[], object]) -> Ended:
-        return self.wait(self.start(action))
-
-    def start(self, action: Callable[[], object]) -> int:
-        """Begin `action` in a forked child; its process id."""
-        child = os.fork()
-        if child == 0:
-            status = BROKEN
-            gc.freeze()  # what the parent holds is none of the child's to collect
-            try:
-                action()
-                status = DONE
-            except ElusiveError as error:
-                self._message(os.getpid()).write_text(str(error))
-                status = REFUSED
-            except BaseException:  # noqa: BLE001 (it is told, and the child ends)
-                self._message(os.getpid()).write_text(traceback.format_exc())
-            finally:
-                os._exit(status)
-        return child
-
-    def wait(self, child: int) -> Ended:
-        """How a child ended."""
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        message = self._message(child)
-        said = message.read_text() if message.exists() else ""
-        message.unlink(missing_ok=True)
-        return Ended(status, said)
+        return self.in_child(lambda: self.work(Watch(at, **how)))
 
     def files(self, out: Path | None = None) -> dict[str, bytes]:
         """What lies in the folder, but for the lock, and for what a store that others may share keeps for an hour."""
@@ -167,7 +166,8 @@ class House:
         return {
             name: _timeless(file) if name == "run.json" else file.read_bytes()
             for name, file in found.items()
-            if name != ".elusive/lock" and not (name.startswith("scores/") and name.endswith((".damaged", "-tmp")))
+            if name != ".elusive/lock"
+            and not (name.startswith(f"{self.store}/") and name.endswith((".damaged", "-tmp")))
         }
 
     def goes_on(self, fault: Fault, **options: Any) -> None:
@@ -186,7 +186,7 @@ class House:
         if fault.kills:
             again = self._work() - self._undisturbed
             fault.chunks_again = sum(n for line, n in again.items() if line.startswith("chunk")) / fault.kills
-            fault.parts_again = again["part"] / fault.kills
+            fault.parts_again = again["part"] / fault.kills if self.counts_parts else None
         fault.survived, fault.refused = True, False  # refused first, it has gone on all the same
 
     def refuses(self, fault: Fault, ended: Ended, *words: str) -> None:
@@ -200,25 +200,6 @@ class House:
     def numbers(self, **of: str) -> list[int]:
         """The events whose `stage` or `what` is as given."""
         return [i for i, e in enumerate(self.events) if all(getattr(e, name) == value for name, value in of.items())]
-
-    def _message(self, child: int) -> Path:
-        return self.home / f"said-{child}"
-
-    def _keep_account(self) -> None:
-        account = os.open(self._account, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-
-        def counted(owner: type, name: str, line: Callable[..., str]) -> None:
-            real = getattr(owner, name)
-
-            @functools.wraps(real)
-            def call(*args: Any, **options: Any) -> Any:
-                os.write(account, f"{line(*args)}\n".encode())
-                return real(*args, **options)
-
-            setattr(owner, name, call)
-
-        counted(Scorer, "score", lambda scorer, _probe, tokens: f"chunk {scorer.source.name} {tokens[0].ids[:9]}")
-        counted(PartWriter, "write", lambda _writer, _index: "part")
 
     def _work(self) -> Counter[str]:
         return Counter(self._account.read_text().splitlines()) if self._account.exists() else Counter()

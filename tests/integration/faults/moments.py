@@ -1,11 +1,12 @@
 """The events of a run, and doing something at one of them: dying, most of all.
 
-An event is a call that changes the file system, or a step of progress. They come in the same order in every run, so a
-moment can be named by its number.
+An event is a call that changes the file system, a step of progress, or a call that a test asks to be seen. They come in
+the same order in every run, so a moment can be named by its number.
 """
 
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -51,7 +52,11 @@ class Watch:
     def install(self) -> None:
         """From now on, in this process for good."""
         for name in CALLS:
-            setattr(os, name, self._observed(name, getattr(os, name)))
+            self.see(os, name)
+
+    def see(self, owner: object, name: str, *, stage: str | None = None) -> None:
+        """Calls of a function are events too, and begin a stage where one is named; likewise for good."""
+        setattr(owner, name, self._observed(name, getattr(owner, name), stage=stage))
 
     @contextlib.contextmanager
     def stage(self, name: str, *, total: int | None, unit: str) -> Iterator[Callable[[int], object]]:
@@ -67,10 +72,12 @@ class Watch:
 
     def _enter(self, name: str) -> None:
         if self._stage != "finish":
-            self._stage = name.removesuffix(" model")
+            self._stage = re.sub(r"\S*/", "", name.removesuffix(" model"))  # a model goes by its name without folders
 
-    def _observed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def _observed(self, name: str, call: Callable[..., Any], *, stage: str | None) -> Callable[..., Any]:
         def observed(first: Any, *args: Any, **options: Any) -> Any:
+            if stage:
+                self._enter(stage)
             return self._see(name, lambda: call(first, *args, **options), file=first)
 
         return observed

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.faults.house import DONE, KILLED, House
-from tests.integration.faults.ledger import trials, tried
+from tests.integration.faults.forks import DONE, KILLED
+from tests.integration.faults.house import House
+from tests.integration.faults.ledger import of_jobs, trials
 
 Damage = Callable[[Path, random.Random], object]
 
@@ -41,41 +42,58 @@ def _digit(file: Path, draw: random.Random) -> None:
 
 
 DAMAGES: tuple[Damage, ...] = (_flip, _cut, _delete, _append, _digit)
-SCORES = "score file: a byte flipped, cut, deleted, junk added"
-TARGETS = {
-    SCORES: ("scores/*/part-*",),
-    "staged chunk: likewise, after a kill": (".elusive/corpus/chunk-*",),
-    "staged.json, part counts: likewise, after a kill": (".elusive/corpus/staged.json", ".elusive/parts/*.json"),
-    "run.json: likewise, after a kill": ("run.json",),
-    "data, clues, rejected.jsonl: likewise, after a kill": ("data/*", "clues/*", "rejected.jsonl"),
+TARGETS = (
+    ("augment", "score file: a byte flipped, cut, deleted, junk added", ("scores/*/part-*",)),
+    ("augment", "staged chunk: likewise, after a kill", (".elusive/corpus/chunk-*",)),
+    (
+        "augment",
+        "staged.json, part counts: likewise, after a kill",
+        (".elusive/corpus/staged.json", ".elusive/parts/*.json"),
+    ),
+    ("augment", "run.json: likewise, after a kill", ("run.json",)),
+    ("augment", "data, clues, rejected.jsonl: likewise, after a kill", ("data/*", "clues/*", "rejected.jsonl")),
+    ("score-reader", "chunk of readings: a byte flipped, cut, deleted, junk added", ("readings/*/chunk-*",)),
+    ("score-reader", "key.json of readings: likewise, after a kill", ("readings/*/key.json",)),
+    ("score-reader", "records of questions and examples: likewise, after a kill", (".elusive/parts/*.json",)),
+    ("score-reader", "run.json: likewise, after a kill", ("run.json",)),
+    (
+        "score-reader",
+        "questions, examples, rejected.jsonl: likewise, after a kill",
+        ("questions.jsonl", "examples.jsonl", "rejected.jsonl"),
+    ),
+)
+KILLED_AT = {
+    "augment": {"early": ("write", 2), "late": ("write", -2)},
+    "score-reader": {"early": ("read with reference", 16), "late": ("finish", -6)},
 }
+"""In which stage, and at which of its events."""
 
 
 @pytest.fixture(scope="module")
 def killed(furnished: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders of a run that was killed early in its writing, and late; and of one that was not."""
+    """Folders of a run that was killed early, and late."""
     kept = {}
-    for when, place in (("early", 2), ("late", -2)):
+    for when, (stage, place) in KILLED_AT[furnished.job].items():
         furnished.clear()
-        assert furnished.run_until(furnished.numbers(stage="write")[place]).status == KILLED
+        assert furnished.run_until(furnished.numbers(stage=stage)[place]).status == KILLED
         kept[when] = tmp_path_factory.mktemp("killed") / when
         shutil.copytree(furnished.out, kept[when])
     return kept
 
 
-@pytest.mark.parametrize("seeds", trials(full=30, ordinary=2))
-@pytest.mark.parametrize("kind", TARGETS, ids=[kind.split(":")[0].split(",")[0] for kind in TARGETS])
+@pytest.mark.parametrize("seeds", trials(full=30, ordinary=1))
+@of_jobs("kind patterns", *TARGETS, ids=[f"{job}-{kind.split(':')[0].split(',')[0]}" for job, kind, _ in TARGETS])
 def test_a_damaged_file_is_made_again_or_refused(
-    house: House, killed: dict[str, Path], kind: str, seeds: Sequence[int]
+    house: House, killed: dict[str, Path], kind: str, patterns: Sequence[str], seeds: Sequence[int]
 ) -> None:
     for seed in seeds:
         house.clear()
         draw = random.Random(f"{kind} {seed}")
         shutil.copytree(killed["early" if seed % 5 == 4 else "late"], house.out)
-        files = sorted(file for pattern in TARGETS[kind] for file in house.out.glob(pattern))
-        with tried(kind) as fault:
+        files = sorted(file for pattern in patterns for file in house.out.glob(pattern))
+        with house.tried(kind) as fault:
             for file in draw.sample(files, k=min(len(files), draw.choice([1, 1, 3]))):
-                DAMAGES[seed % len(DAMAGES)](file, draw)
+                DAMAGES[(seed + len(kind)) % len(DAMAGES)](file, draw)
             ended = house.run()
             if ended.status != DONE:
                 house.refuses(fault, ended, "--out" if "run.json" in kind else "delete")
@@ -92,8 +110,8 @@ def test_a_lost_or_cut_file_of_a_finished_folder_is_noticed(house: House, seeds:
         draw = random.Random(f"finished {seed}")
         shutil.rmtree(house.out)
         shutil.copytree(kept, house.out)
-        with tried("file of a finished folder cut or deleted") as fault:
-            victim = draw.choice(sorted(file for name in ("data", "clues") for file in (house.out / name).iterdir()))
+        with house.tried("file of a finished folder cut or deleted") as fault:
+            victim = draw.choice(sorted(house.out / name for name in house.whole if name.startswith(house.results)))
             (_cut, _delete)[seed % 2](victim, draw)
             house.refuses(fault, house.run(), victim.name, "--overwrite")
             assert house.run(overwrite=True).status == DONE

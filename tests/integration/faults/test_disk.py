@@ -14,10 +14,16 @@ import pytest
 
 from elusive.data import atomic
 from elusive.errors import FolderError
-from tests.integration.faults.house import KILLED, House
-from tests.integration.faults.ledger import trials, tried
+from tests.integration.faults.forks import KILLED
+from tests.integration.faults.house import House
+from tests.integration.faults.ledger import of_jobs, trials
 
 READ_ONLY = "file system read-only, folder or store unwritable"
+UNWRITABLE = (
+    *(("augment", name) for name in ("", "data", "scores", ".elusive")),
+    *(("score-reader", name) for name in ("", ".elusive")),
+)
+"""Folders of a killed run that the next one has to write in."""
 Mount = Callable[[str], None]
 
 
@@ -36,7 +42,7 @@ def mounted(house: House) -> Iterator[Mount]:
     subprocess.run(["umount", "-l", str(house.out)], capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("seeds", trials(full=20, ordinary=2))
+@pytest.mark.parametrize("seeds", trials(full=20, ordinary=1))
 def test_a_limit_on_files_is_said_and_loses_nothing(house: House, seeds: Sequence[int]) -> None:
     largest = max(map(len, house.whole.values()))
     for seed in seeds:
@@ -46,9 +52,9 @@ def test_a_limit_on_files_is_said_and_loses_nothing(house: House, seeds: Sequenc
         def with_little_room(size: int = size) -> None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write then fails as on a full disk
             resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-            house.augment()
+            house.work()
 
-        with tried("disk full: no file may grow further") as fault:
+        with house.tried("disk full: no file may grow further") as fault:
             house.refuses(fault, house.in_child(with_little_room), "File too large", "free space and run the same")
             assert not half_written(house.out)
             house.goes_on(fault)
@@ -65,7 +71,7 @@ def test_a_full_file_system_is_said_and_with_room_it_goes_on(
         size = random.Random(f"small {seed}").randrange(8192, in_all * 9 // 10)
         empty(house.out)
         mounted(f"remount,size={size}")
-        with tried("disk full: a small file system") as fault:
+        with house.tried("disk full: a small file system") as fault:
             house.refuses(fault, house.run(), "No space left", "same command")
             assert not half_written(house.out)
             mounted("remount,size=16m")
@@ -79,8 +85,8 @@ def test_a_read_only_file_system_is_said_and_made_writable_it_goes_on(
     mounted("size=16m")
     for seed in seeds:
         empty(house.out)
-        at = random.Random(f"read-only {seed}").randrange(5, len(house.events))
-        with tried(READ_ONLY) as fault:
+        at = random.Random(f"read-only {seed}").randrange(5, len(house.events) - 5)  # the folder is there already
+        with house.tried(READ_ONLY) as fault:
             assert house.run_until(at).status == KILLED
             mounted("remount,ro")
             house.refuses(fault, house.run(), "Read-only file system", "folder that can be written")
@@ -89,10 +95,10 @@ def test_a_read_only_file_system_is_said_and_made_writable_it_goes_on(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-@pytest.mark.parametrize("name", ["", "data", "scores", ".elusive"])
+@of_jobs("name", *UNWRITABLE)
 def test_a_folder_without_the_right_to_write_is_said(house: House, name: str) -> None:
-    with tried(READ_ONLY) as fault:
-        assert house.run_until(house.numbers(stage="write")[-3]).status == KILLED
+    with house.tried(READ_ONLY) as fault:
+        assert house.run_until(house.numbers(stage="finish", what="replace")[0]).status == KILLED
         folder = house.out / name
         folder.chmod(0o555)
         ended = house.run()
@@ -103,7 +109,7 @@ def test_a_folder_without_the_right_to_write_is_said(house: House, name: str) ->
 
 def test_a_file_where_the_folder_should_be_is_said_and_left_alone(house: House) -> None:
     house.out.write_text("not a folder")
-    with tried(READ_ONLY) as fault:
+    with house.tried(READ_ONLY) as fault:
         house.refuses(fault, house.run(), "cannot write in", "name a folder that can be written")
         assert house.out.read_text() == "not a folder"
 
@@ -111,8 +117,8 @@ def test_a_file_where_the_folder_should_be_is_said_and_left_alone(house: House) 
 def test_a_store_where_a_file_is_or_no_folder_can_be_is_said(house: House) -> None:
     (house.home / "file").write_text("")
     for store in (house.home / "file", house.home / "file" / "store"):
-        with tried(READ_ONLY) as fault:
-            house.refuses(fault, house.run(scores=str(store)), str(store))
+        with house.tried(READ_ONLY) as fault:
+            house.refuses(fault, house.run(**{house.store: str(store)}), str(store))
 
 
 @pytest.mark.parametrize("seeds", trials(full=20, ordinary=1))
@@ -122,7 +128,7 @@ def test_an_output_folder_deleted_during_the_run_is_said_and_the_next_begins_ane
     for seed in seeds:
         house.clear()
         at = random.Random(f"deleted {seed}").randrange(len(house.events) - 1)
-        with tried("output folder deleted during the run") as fault:
+        with house.tried("output folder deleted during the run") as fault:
             ended = house.run_until(at, act=lambda: shutil.rmtree(house.out, ignore_errors=True))
             if ended.status:
                 house.refuses(fault, ended, "ame command")

@@ -16,28 +16,29 @@ import pytest
 from elusive.data import folder_lock
 from elusive.data.run_folder import open_run
 from elusive.errors import FolderError
-from tests.integration.faults.house import DONE, KILLED, House
-from tests.integration.faults.ledger import trials, tried
+from tests.integration.faults.forks import DONE, KILLED
+from tests.integration.faults.house import House
+from tests.integration.faults.ledger import trials
 from tests.integration.faults.moments import Watch
 
 SECOND = "second run in a folder that is in use"
-SHARED = "two runs with one score store at the same time"
+SHARED = "two runs with one store at the same time"
 
 
 def stopped_at(house: House, at: int) -> int:
     """A run that has come to an event, and waits there to be continued; its process id."""
-    process = house.start(lambda: house.augment(Watch(at, act=lambda: os.kill(os.getpid(), signal.SIGSTOP))))
+    process = house.start(lambda: house.work(Watch(at, act=lambda: os.kill(os.getpid(), signal.SIGSTOP))))
     _, status = os.waitpid(process, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
     return process
 
 
-@pytest.mark.parametrize("seeds", trials(full=12, ordinary=3))
+@pytest.mark.parametrize("seeds", trials(full=12, ordinary=2))
 def test_a_second_run_is_refused_at_once_with_the_owner_and_how_to_end_it(house: House, seeds: Sequence[int]) -> None:
     for seed in seeds:
         house.clear()
         first = stopped_at(house, random.Random(f"second {seed}").randrange(8, len(house.events)))
-        with tried(SECOND) as fault:
+        with house.tried(SECOND) as fault:
             if seed % 3 == 1:
                 (house.out / ".elusive" / "lock").unlink()  # somebody thinks that this would free it
             ended = house.run()
@@ -82,7 +83,7 @@ def test_a_file_system_that_locks_files_only_is_good_enough(tmp_path: Path, monk
         lock_once(tmp_path / "out")
 
 
-@pytest.mark.parametrize("seeds", trials(full=12, ordinary=2))
+@pytest.mark.parametrize("seeds", trials(full=12, ordinary=1))
 def test_two_runs_with_one_store_end_with_the_right_bytes(house: House, seeds: Sequence[int]) -> None:
     store, other = house.home / "store", house.home / "other"
     for seed in seeds:
@@ -90,16 +91,16 @@ def test_two_runs_with_one_store_end_with_the_right_bytes(house: House, seeds: S
         for folder in (store, other):
             shutil.rmtree(folder, ignore_errors=True)
         draw = random.Random(f"shared {seed}")
-        with tried(SHARED) as fault:
-            first = house.start(lambda: house.augment(scores=str(store)))
+        with house.tried(SHARED) as fault:
+            first = house.start(lambda: house.work(**{house.store: str(store)}))
             time.sleep(draw.random() * 0.3)
             at = draw.randrange(len(house.events)) if seed % 3 == 2 else None
-            second = house.start(lambda at=at: house.augment(Watch(at), scores=str(store), out=other))
+            second = house.start(lambda at=at: house.work(Watch(at), **{house.store: str(store)}, out=other))
             assert house.wait(first).status == DONE
             fault.kills = int(house.wait(second).status == KILLED)
             if fault.kills:
-                assert house.run(scores=str(store), out=other).status == DONE
-            right = {name: content for name, content in house.whole.items() if name.startswith(("data/", "clues/"))}
+                assert house.run(**{house.store: str(store)}, out=other).status == DONE
+            right = {name: content for name, content in house.whole.items() if name.startswith(house.results)}
             for out in (house.out, other):
                 found = house.files(out)
                 fault.bytes_lost += sum(len(content) for name, content in right.items() if found.get(name) != content)

@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.files import contents
-from tests.integration.faults.house import DONE, KILLED, REFUSED, House
-from tests.integration.faults.ledger import Fault, trials, tried
+from tests.integration.faults.forks import DONE, KILLED, REFUSED
+from tests.integration.faults.house import House
+from tests.integration.faults.ledger import Fault, trials
 from tests.integration.faults.moments import Watch, die
 
 OWN = "the user's own files in the folder, whatever comes"
 OVERWRITE = "kill -9 while another run is overwritten"
-BESIDE = ("notes.txt", "data/notes.txt", "clues/mine/train-00000-of-00001.parquet", "scores/mine", ".elusive/mine")
-IN_THE_WAY = ("README.md", "report.html", "rejected.jsonl", "data/train-00000-of-00001.jsonl", "clues/notes.txt")
-ANOTHER = {"format": "jsonl", "copies": 1}
 
 
 def put(house: House, names: Sequence[str], draw: random.Random) -> dict[str, bytes]:
@@ -40,7 +38,7 @@ def take(house: House, mine: dict[str, bytes]) -> None:
 
 
 def refused(house: House, draw: random.Random, fault: Fault) -> dict[str, bytes]:
-    mine = put(house, IN_THE_WAY, draw)
+    mine = put(house, house.others_in_the_way, draw)
     if record := draw.choice(["", "{}", '{"options": {}}']):
         mine["run.json"] = record.encode()
         (house.out / "run.json").write_bytes(mine["run.json"])
@@ -52,8 +50,8 @@ def refused(house: House, draw: random.Random, fault: Fault) -> dict[str, bytes]
 
 def bad_input(house: House, draw: random.Random, fault: Fault) -> dict[str, bytes]:
     mine = put(house, ("notes.txt", "mine/notes.txt", "data.txt"), draw)
-    house.corpus.write_text("{broken\n")
-    house.refuses(fault, house.run(), str(house.corpus))
+    (house.home / house.data).write_text("{broken\n")
+    house.refuses(fault, house.run(), house.data)
     assert house.files() == mine, "nothing beside them"
     house.restore()
     return mine
@@ -68,9 +66,9 @@ def killed(house: House, draw: random.Random, fault: Fault) -> dict[str, bytes]:
 
 def overwritten(house: House, draw: random.Random, fault: Fault) -> dict[str, bytes]:
     at = draw.randrange(8, len(house.events) + 40)
-    ended = house.in_child(lambda: house.augment(Watch(at, after=True), **ANOTHER))
+    ended = house.in_child(lambda: house.work(Watch(at, after=True), **house.another))
     assert ended.status in (DONE, KILLED)
-    mine = put(house, BESIDE, draw)
+    mine = put(house, house.beside, draw)
     assert house.run().status == REFUSED or at < 12, "it holds another run"
     assert still(house, mine)
     assert house.run(overwrite=True).status == DONE
@@ -89,7 +87,7 @@ CASES: tuple[Callable[[House, random.Random, Fault], dict[str, bytes]], ...] = (
 def test_the_users_own_files_survive(house: House, seeds: Sequence[int]) -> None:
     for seed in seeds:
         house.clear()
-        with tried(OWN) as fault:
+        with house.tried(OWN) as fault:
             mine = CASES[seed % len(CASES)](house, random.Random(f"own {seed}"), fault)
             assert still(house, mine)
             assert house.run().status == DONE
@@ -103,7 +101,7 @@ def test_the_users_own_files_survive(house: House, seeds: Sequence[int]) -> None
 def another(furnished: House, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """A folder of another run, and how many events it takes to overwrite it, until the corpus is read."""
     furnished.clear()
-    assert furnished.run(**ANOTHER).status == DONE
+    assert furnished.run(**furnished.another).status == DONE
     kept = tmp_path_factory.mktemp("another") / "out"
     shutil.copytree(furnished.out, kept)
     told = kept.parent / "events"
@@ -116,22 +114,22 @@ def another(furnished: House, tmp_path_factory: pytest.TempPathFactory) -> tuple
             die()
 
         watch.stage = stop  # type: ignore[method-assign,assignment]
-        furnished.augment(watch, overwrite=True)
+        furnished.work(watch, overwrite=True)
 
     assert furnished.in_child(count).status == KILLED
     return kept, int(told.read_text())
 
 
-@pytest.mark.parametrize("seeds", trials(full=80, ordinary=2))
+@pytest.mark.parametrize("seeds", trials(full=80, ordinary=1))
 def test_killed_while_it_overwrites_it_goes_on(house: House, another: tuple[Path, int], seeds: Sequence[int]) -> None:
     kept, n_events = another
     for seed in seeds:
         house.clear()
         shutil.copytree(kept, house.out)
         at = seed * 37 % n_events  # 37 is prime: as many trials as events try each of them
-        with tried(OVERWRITE) as fault:
+        with house.tried(OVERWRITE) as fault:
             watch = Watch(at, after=bool(seed // n_events % 2))
-            assert house.in_child(lambda watch=watch: house.augment(watch, overwrite=True)).status == KILLED
+            assert house.in_child(lambda watch=watch: house.work(watch, overwrite=True)).status == KILLED
             fault.kills = 1
             ended = house.run()  # without the option: on from the moment at which the record tells of this run
             if ended.status == REFUSED:

@@ -5,14 +5,14 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from elusive.data.staging import MAX_TEXTS
-from tests.integration.faults.house import DONE, Ended, House
-from tests.integration.faults.ledger import trials, tried
+from tests.integration.faults.forks import DONE, Ended
+from tests.integration.faults.house import House
+from tests.integration.faults.ledger import FOLDER, KINDS, of_jobs, trials
 from tests.integration.faults.moments import Watch
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -21,7 +21,7 @@ PIPES = "stdout or stderr closed"
 
 
 def command_in_child(house: House, watch: Watch) -> tuple[int, str]:
-    """`elusive augment` in a child, with its own stderr; its exit status, and what it said there."""
+    """The command in a child, with its own stderr; its exit status, and what it said there."""
     said = house.home / "stderr"
 
     def run() -> None:
@@ -44,7 +44,7 @@ def test_a_signal_ends_the_command_cleanly_and_the_next_goes_on(house: House, se
         house.clear()
         number = SIGNALS[seed % 3]
         at = random.Random(f"signal {seed}").randrange(5, len(house.events) - 30)
-        with tried("Ctrl-C, SIGTERM, SIGHUP") as fault:
+        with house.tried("Ctrl-C, SIGTERM, SIGHUP") as fault:
             watch = Watch(at, act=lambda number=number: os.kill(os.getpid(), number))
             status, said = command_in_child(house, watch)
             assert status == 128 + number
@@ -61,7 +61,7 @@ def test_asked_twice_it_ends_at_once_and_the_next_goes_on(house: House, seeds: S
         at = random.Random(f"twice {seed}").choice(
             [n for n in house.numbers(what="fsync") if n < len(house.events) - 40]
         )
-        with tried("Ctrl-C again while the first is obeyed") as fault:
+        with house.tried("Ctrl-C again while the first is obeyed") as fault:
             watch = Watch(at, act=lambda: os.kill(os.getpid(), signal.SIGINT), ever_after=True)
             status, said = command_in_child(house, watch)
             assert status == -signal.SIGINT
@@ -70,7 +70,7 @@ def test_asked_twice_it_ends_at_once_and_the_next_goes_on(house: House, seeds: S
 
 
 def test_a_signal_that_nohup_ignores_stays_ignored(house: House) -> None:
-    with tried("Ctrl-C, SIGTERM, SIGHUP") as fault:
+    with house.tried("Ctrl-C, SIGTERM, SIGHUP") as fault:
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         watch = Watch(50, act=lambda: os.kill(os.getpid(), signal.SIGHUP))
         status, _ = command_in_child(house, watch)
@@ -89,21 +89,21 @@ CLOSED = {
 }
 
 
-@pytest.fixture(scope="module")
-def users_house(tmp_path_factory: pytest.TempPathFactory, corpus: Path, large: str, small: str) -> House:
+@pytest.fixture
+def users_house(furnished: House, build: Callable[..., House]) -> House:
     """With chunks as the installed command makes them."""
-    home = tmp_path_factory.mktemp("user")
-    return House(home, chunk_texts=MAX_TEXTS).furnish(corpus=corpus, large=large, small=small)
+    house = build(furnished.job, small_chunks=False)
+    house.clear()
+    return house
 
 
-@pytest.mark.parametrize("how", CLOSED if os.environ.get("ELUSIVE_FAULTS") else list(CLOSED)[1:2])
+@of_jobs("how", *(((job, how) for job in KINDS for how in CLOSED) if FOLDER else [("augment", list(CLOSED)[1])]))
 def test_with_nobody_listening_there_is_no_traceback_and_the_run_is_there_or_goes_on(
     users_house: House, how: str
 ) -> None:
     house = users_house
-    house.clear()
     program = Path(sys.executable).with_name("elusive")
-    with tried(PIPES) as fault:
+    with house.tried(PIPES) as fault:
         shell = subprocess.run(
             ["bash", "-c", CLOSED[how].format(f"{program} {' '.join(house.command_line)}")],
             capture_output=True,

@@ -82,6 +82,12 @@ def test_shuffling_changes_what_the_reader_sees_and_not_the_order_of_the_scores(
     assert moved.passage_scores == pytest.approx(by_hand.passage_scores[given_order], abs=1e-6)
 
 
+def test_a_prompt_has_the_passages_in_the_order_given():
+    found = reader("llama").scores([QUESTION])[0]
+    assert by_order(found) == [0, 1, 2]
+    assert found.tokens.text.startswith(f"{PASSAGES[0].title}\n{PASSAGES[0].text}\n\n{PASSAGES[1].text}\n\n")
+
+
 def by_order(scores: ReaderScores) -> list[int]:
     return sorted(range(3), key=lambda number: scores.spans[number][0])
 

@@ -12,11 +12,10 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from elusive.attention import oracle
 from elusive.data.questions import Passage
-from elusive.errors import InputError, ModelError, OptionError
+from elusive.errors import InputError, OptionError
 from elusive.readers import passage_scores
-from elusive.readers.opening import reader_of
 from elusive.readers.prompts import Template
-from elusive.readers.reader import ReaderOptions, ReaderScores
+from elusive.readers.reader import ReaderScores
 
 
 @torch.no_grad()
@@ -105,6 +104,17 @@ def test_each_input_is_shortened_by_itself():
     assert found.n_cut == (0, 0, found.n_cut[2])
 
 
+@pytest.mark.parametrize(("context", "limit"), [(2048, 512), (100, 100)])
+def test_an_input_is_as_long_as_encoders_are_trained_with_and_no_longer_than_the_model_allows(
+    monkeypatch, context, limit
+):
+    monkeypatch.setattr(model("t5").config, "n_positions", context)
+    endless = Passage("long", "", "She moved to Lisk in 1974. " * 100)
+    found = reader("t5").scores([replace(QUESTION, passages=(endless, PASSAGES[0]))])[0]
+    assert np.bincount(found.tokens.input)[0] == limit
+    assert found.n_cut[0] > 0
+
+
 def test_an_empty_passage_has_a_share_of_nothing():
     found = reader("t5").scores([replace(QUESTION, passages=(Passage("e", "", ""), PASSAGES[0]))])[0]
     assert found.target.tolist() == [0.0, 1.0]
@@ -133,12 +143,6 @@ def test_another_template_is_used():
 def test_a_chat_template_is_refused():
     with pytest.raises(OptionError, match="encoder-decoder"):
         reader("t5", chat=True)
-
-
-def test_a_model_that_names_no_beginning_of_an_answer_is_refused(monkeypatch):
-    monkeypatch.setattr(model("t5").config, "decoder_start_token_id", None)
-    with pytest.raises(ModelError, match="decoder_start_token_id"):
-        reader_of(model("t5"), tokenizer(), options=ReaderOptions()).scores([QUESTION])
 
 
 def test_the_model_is_afterwards_as_before():

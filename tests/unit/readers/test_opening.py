@@ -2,13 +2,15 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from reading_cases import PASSAGES, QUESTION, model, reader, tokenizer
+from safetensors.torch import load_file, save_file
 from same import assert_same
-from transformers import PreTrainedTokenizerFast
+from transformers import BertConfig, PreTrainedTokenizerFast
 
 import elusive
 from elusive.data.questions import Passage
@@ -17,7 +19,7 @@ from elusive.models import ModelSource
 from elusive.readers.decoder_only import DecoderOnlyReader
 from elusive.readers.fusion_in_decoder import FusionInDecoderReader
 from elusive.readers.opening import load_reader, reader_of
-from elusive.readers.reader import ReaderOptions
+from elusive.readers.reader import Reader, ReaderOptions
 
 CHAT = (
     "{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] | trim }}</s>\n{% endfor %}"
@@ -120,33 +122,73 @@ def test_chats_that_cannot_be_are_refused(given, because):
         reader_of(model("llama"), given, options=ReaderOptions(chat=True))
 
 
-@pytest.fixture
-def saved(tmp_path):
-    folder = tmp_path / "reader"
-    model("llama").save_pretrained(folder)
+def saved(folder: Path, kind: str) -> ModelSource:
+    model(kind).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
-    return folder
+    return ModelSource(name=str(folder))
 
 
-def test_a_reader_from_disk_reads_as_the_live_one(saved):
-    assert_same(load_reader(ModelSource(name=str(saved))).scores([QUESTION])[0], reader("llama").scores([QUESTION])[0])
+KINDS = ["llama", "t5"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_reader_from_disk_reads_and_writes_as_the_live_one(tmp_path, kind):
+    options = ReaderOptions(max_new_tokens=4)
+    found = load_reader(saved(tmp_path, kind), options=options)
+    live = reader_of(model(kind), tokenizer(), options=options)
+    assert type(found) is type(live)
+    assert_same(found.scores([QUESTION])[0], live.scores([QUESTION])[0])
+    assert found.answers([QUESTION]) == live.answers([QUESTION])
+
+
+def put_on(kind: str, folder: Path, *, targets: list[str], task: str) -> Reader:
+    """The reader of a model with a random adapter, which is saved too."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=4, target_modules=targets, init_lora_weights=False, task_type=task)
+    torch.manual_seed(0)
+    adapted = get_peft_model(copy.deepcopy(model(kind)), config).eval()
+    adapted.save_pretrained(folder)
+    return reader_of(adapted, tokenizer())
 
 
 @peft_warns
-def test_an_adapter_is_put_on(saved, tmp_path):
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
-    torch.manual_seed(0)
-    adapted = get_peft_model(copy.deepcopy(model("llama")), config).eval()
-    adapted.save_pretrained(tmp_path / "adapter")
-    live = reader_of(adapted, tokenizer()).scores([QUESTION])[0]
-    found = load_reader(ModelSource(name=str(saved)), adapter=str(tmp_path / "adapter")).scores([QUESTION])[0]
+@pytest.mark.parametrize(
+    ("kind", "targets", "task"), [("llama", ["q_proj", "v_proj"], "CAUSAL_LM"), ("t5", ["q", "v"], "SEQ_2_SEQ_LM")]
+)
+def test_an_adapter_is_put_on(tmp_path, kind, targets, task):
+    live = put_on(kind, tmp_path / "adapter", targets=targets, task=task).scores([QUESTION])[0]
+    source = saved(tmp_path / "reader", kind)
+    found = load_reader(source, adapter=str(tmp_path / "adapter")).scores([QUESTION])[0]
     assert_same(found, live)
-    plain = reader("llama").scores([QUESTION])[0]
+    plain = reader(kind).scores([QUESTION])[0]
     assert np.abs(found.token_scores - plain.token_scores).max() > 1e-3, "the adapter must matter"
 
 
-def test_an_adapter_that_is_none_is_refused_in_one_line(saved, tmp_path):
+def test_an_adapter_that_is_none_is_refused_in_one_line(tmp_path):
     with pytest.raises(ModelError, match="the adapter cannot be loaded"):
-        load_reader(ModelSource(name=str(saved)), adapter=str(tmp_path))
+        load_reader(saved(tmp_path / "reader", "llama"), adapter=str(tmp_path))
+
+
+def test_a_model_without_its_head_is_no_reader(tmp_path):
+    source = saved(tmp_path, "llama")
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["lm_head.weight"]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"its weights lack lm_head\.weight"):
+        load_reader(source)
+
+
+def test_an_encoder_is_no_reader(tmp_path):
+    BertConfig().save_pretrained(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(
+        ModelError, match=r"is an encoder-only model \(bert\); expected a causal or encoder-decoder LM$"
+    ):
+        load_reader(ModelSource(name=str(tmp_path)))
+
+
+@pytest.mark.parametrize(("folder", "because"), [("absent", "no such folder$"), (".", "the folder has no config.json")])
+def test_what_is_no_model_is_said_to_be_none(tmp_path, folder, because):
+    with pytest.raises(ModelError, match=because):
+        load_reader(ModelSource(name=str(tmp_path / folder)))

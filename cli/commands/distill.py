@@ -1,0 +1,134 @@
+"""`elusive distill`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from elusive.config import DistillConfig, load
+
+from ..libraries import quieten_libraries
+from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
+from ..output import explained, show
+from ..tables import UNKNOWN, table_of
+from ..words import count, duration, memory
+
+if TYPE_CHECKING:
+    from elusive.distillation.result import DistillResult, HitRate
+    from elusive.jobs.distill_plan import DistillPlan
+
+_STOPPED_BY_GATE = 3
+EPILOG = """
+Examples:
+
+  elusive distill                  # the whole job on the miniature, in minutes
+
+  elusive distill --config nq.yaml --reader ./tuned --reference ./untuned
+
+  elusive distill --config nq.yaml --teacher perplexity -o by-perplexity
+
+  torchrun --nproc_per_node 8 $(which elusive) distill --config nq.yaml
+"""
+
+
+@options_of(DistillConfig)
+def distill(
+    flags: Mapping[str, Any],
+    *,
+    config: Config = None,
+    assignments: Set = None,
+    dry_run: DryRun = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a retriever from what a reader attends to, guarded by the indicators.
+
+    The passages are indexed, the reader is tuned first where that is asked for, and judged: one whose attention is not
+    shown to be fit to teach ends the job before the expensive part, with exit code 3. Then the retriever learns from
+    it, held to where it began by a trust region, and watched for signs of collapse; the best on dev is kept. Without
+    arguments it runs on the miniature that the package ships.
+    """
+    with explained():
+        from elusive.progress import Bars
+
+        options = load(DistillConfig, file=config, assignments=assignments or [], flags=flags)
+        progress = Bars(quiet=quiet or as_json)
+        quieten_libraries()
+        if dry_run:
+            from elusive.jobs.distill_plan import plan_distill
+
+            plan = plan_distill(options, overwrite=overwrite, progress=progress)
+            show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
+            return
+        from elusive.distillation.processes import is_first_process
+        from elusive.jobs.distill import run
+
+        result = run(options, overwrite=overwrite, progress=progress)
+        if is_first_process():
+            if as_json:
+                show(asdict(result), as_json=True, table=list)
+            else:
+                _show_tables(result)
+        if result.stopped_by == "gate":
+            raise typer.Exit(_STOPPED_BY_GATE)
+
+
+def _plan_rows(plan: "DistillPlan") -> list[tuple[str, str]]:
+    rows = [
+        ("passages", f"{plan.passages:,}"),
+        ("questions", f"{plan.train:,} to train on, {plan.dev:,} dev, {plan.test:,} test"),
+        ("rejected", f"{plan.rejected:,}"),
+        (
+            "steps",
+            f"{plan.reader_steps:,} of the reader, {plan.steps:,} of the retriever, {plan.refreshes:,} refreshes",
+        ),
+        ("tokens", f"about {count(plan.reader_tokens)} read, {count(plan.encoder_tokens)} embedded"),
+        ("memory", f"{memory(plan.peak_bytes)} at most, with a sample"),
+        ("time", f"about {duration(plan.seconds)}"),
+    ]
+    options = {name: value for name, value in plan.options.items() if value is not None}
+    return [*rows, ("options", " ".join(f"{name}={value}" for name, value in options.items()))]
+
+
+def _show_tables(result: "DistillResult") -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(
+        f"{result.passages:,} passages, {result.train:,} train and {result.dev:,} dev questions"
+        + (f"; {result.unanswerable:,} of these no passage answers" if result.unanswerable else "")
+        + (f"; {result.rejected:,} rows rejected (rejected.jsonl)" if result.rejected else "")
+    )
+    table = table_of("", numbers=("start", "best", "end", "gain", "95 %"))
+    for name, rates in (("dev", result.hr), ("test", result.test)):
+        for k, rate in rates.items():
+            table.add_row(f"{name} HR@{k}", *_cells(rate, with_end=name == "dev"))
+    if result.answers:
+        for name, (start, best) in (("exact match", result.answers.em), ("F1", result.answers.f1)):
+            table.add_row(f"dev {name}", f"{start:.3f}", f"{best:.3f}")
+    console.print()
+    console.print(table)
+    console.print()
+    for line in _sentences(result):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _cells(rate: "HitRate", *, with_end: bool) -> list[str]:
+    interval = UNKNOWN if rate.ci is None else f"{rate.ci[0]:+.3f} to {rate.ci[1]:+.3f}"
+    end = f"{rate.end:.3f}" if with_end else ""
+    return [f"{rate.start:.3f}", f"{rate.best:.3f}", end, f"{rate.gain:+.3f}", interval]
+
+
+def _sentences(result: "DistillResult") -> list[str]:
+    lines = [f"Gate: {result.gate.reason}."]
+    if result.stopped_by == "gate":
+        lines.append("The retriever was not trained; --ignore-gate trains it all the same.")
+    else:
+        lines.append(
+            f"{result.steps:,} steps, the best retriever after {result.best_step:,}; it is in {result.out}/retriever."
+        )
+    if result.stopped_by not in ("steps", "gate"):
+        lines.append(f"Ended early: {result.stopped_by}.")
+    return [*lines, *(f"Warning: {warning}." for warning in result.warnings)]

@@ -1,0 +1,504 @@
+"""`elusive distill`: a reader's attention is distilled into a retriever, guarded by the indicators (METHOD 2.4).
+
+    read       questions, and passages into an index of the initial retriever
+    tune       step 1: the reader, from what the frozen retriever finds, where that was asked for
+    gate       is its attention fit to teach?
+    train      step 2: the retriever (or both together), with alarms that see it collapse
+    measure    the best retriever on dev and test, and the reader after it
+    write      retriever, index, reader, figures, page
+
+Every stage goes on where an earlier run was stopped. With several processes, the first one writes.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from elusive.config import DISTILL_NEUTRAL_OPTIONS, DistillConfig, build
+from elusive.data.atomic import write_text
+from elusive.data.folder_lock import WORK
+from elusive.data.passage_files import read_passages
+from elusive.data.questions import Question
+from elusive.data.rejected import RejectedLog
+from elusive.data.run_folder import RunFolder, open_run
+from elusive.data.sealed import read_sealed, write_sealed
+from elusive.distillation.evaluation import CUTS, reading, retrieval
+from elusive.distillation.loop import READER, RETRIEVER, Outcome, RetrieverLoop
+from elusive.distillation.processes import open_processes
+from elusive.distillation.reader_tuning import ReaderTuning
+from elusive.distillation.result import After, Before, DistillResult, Gate, answers_of, hit_rates
+from elusive.distillation.retriever import Retriever
+from elusive.distillation.settings import TrainingSettings
+from elusive.distillation.state import LoopState
+from elusive.distillation.teachers import Lesson
+from elusive.errors import OptionError
+from elusive.jobs.distill_data import Questions, n_unanswerable, read_all
+from elusive.jobs.distill_exports import FILES, export
+from elusive.jobs.distill_gate import ReaderJudge
+from elusive.jobs.distill_models import Models
+from elusive.jobs.inputs import located
+from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
+from elusive.jobs.sampling import drawn
+from elusive.jobs.shown_names import with_last_names
+from elusive.progress import Bars, Progress
+from elusive.readers.opening import save_reader
+from elusive.readers.reader import Reader, batches
+from elusive.report.distill_page import distill_page
+from elusive.retrieval.encoder import Encoder
+from elusive.retrieval.index import PassageIndex
+from elusive.retrieval.index_kinds import IndexOptions
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+INDEX: Final = "index"
+EXPORTS: Final = "exports"
+METRICS: Final = "metrics.jsonl"
+REJECTED: Final = "rejected.jsonl"
+REJECTED_PASSAGES: Final = "rejected-passages.jsonl"
+PRODUCTS: Final = (
+    *(f"{INDEX}/{name}" for name in ("*.json*", "*.offsets", "embeddings/*", "search/*")),
+    *(
+        f"{name}/{inside}"
+        for name in (RETRIEVER, f"{RETRIEVER}/query", f"{RETRIEVER}/passage", READER)
+        for inside in ("*.json", "*.safetensors", "*.txt", "*.md", "*.model", "*.jinja")
+    ),
+    *(
+        f"{name}/{module}/*"
+        for name in (RETRIEVER, f"{RETRIEVER}/query", f"{RETRIEVER}/passage")
+        for module in ("1_Pooling", "2_Dense", "2_Normalize", "3_Normalize")
+    ),
+    *(f"{EXPORTS}/{name}" for name in FILES),
+    METRICS,
+    REJECTED,
+    REJECTED_PASSAGES,
+    "report.html",
+)
+_COUNTED_UP_TO: Final = 1_000_000
+"""Passages, among which answers are looked for."""
+
+ROWS_VERSION: Final = 1
+"""To be raised when the same options would train otherwise than before."""
+
+
+def distill(
+    passages: str | Path | None = None,
+    *,
+    out: str | Path = "distilled",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> DistillResult:
+    """Distill a reader's attention into a retriever.
+
+    The same call with the same options and folder goes on where an earlier one was stopped.
+
+    Args:
+        passages: what to retrieve from; without it, the miniature runs.
+        out: the output folder.
+        overwrite: start anew in a folder that holds another run.
+        progress: where to report; bars on stderr by default.
+        **options: the fields of `elusive.config.DistillConfig`, which are the command's options.
+
+    Raises:
+        ElusiveError: anything that the user can mend, in one line.
+    """
+    names = {"passages": None if passages is None else str(passages), "out": str(out)}
+    return run(build(DistillConfig, names | options), overwrite=overwrite, progress=progress or Bars())
+
+
+def run(config: DistillConfig, *, overwrite: bool = False, progress: Progress) -> DistillResult:
+    """`distill` from validated options."""
+    accelerator = open_processes(
+        device=config.device, bf16=config.bf16, trackers=config.report_to, folder=Path(config.out)
+    )
+    settings_of(config).share(accelerator.num_processes)
+    models = Models(config, Path(config.out) / WORK / "parts")
+    options = recorded_options(config, models)
+    with contextlib.ExitStack() as held:
+        folder = RunFolder(Path(config.out), options)
+        if accelerator.is_main_process:
+            folder = held.enter_context(open_run(Path(config.out), options, products=PRODUCTS, overwrite=overwrite))
+        accelerator.wait_for_everyone()
+        if folder.finished:
+            progress.say(f"{config.out} already holds this run, finished; nothing to do (--overwrite starts anew)")
+            before = TypeAdapter(DistillResult).validate_python(folder.finished["result"])
+            return replace(before, already_done=True, out=config.out)
+        heard = progress if accelerator.is_main_process else Bars(quiet=True)
+        return _Run(config, folder, models, accelerator, heard).to_the_end()
+
+
+def settings_of(config: DistillConfig) -> TrainingSettings:
+    """The options of the training itself."""
+    return TrainingSettings(**{name: getattr(config, name) for name in TrainingSettings.__dataclass_fields__})
+
+
+def recorded_options(config: DistillConfig, models: Models) -> dict[str, Any]:
+    """What decides a run's files: the options, and the state of the things they name.
+
+    Raises:
+        ElusiveError: a model that cannot be found.
+    """
+    from elusive.models import fingerprint
+
+    recorded = config.model_dump(mode="json", exclude=set(DISTILL_NEUTRAL_OPTIONS))
+    readers = {"reader": models.reader_source, "reference": models.reference_source}
+    readers = {role: source for role, source in readers.items() if source}
+    for source in readers.values():
+        source.check()
+    return recorded | {
+        "rows_version": ROWS_VERSION,
+        "retriever_fingerprint": fingerprint(models.retriever_source),
+        **{f"{role}_key": source.key for role, source in readers.items()},
+        **{f"{name}_files": state for name, state in _states(config).items()},
+    }
+
+
+def _states(config: DistillConfig) -> dict[str, FileStates]:
+    named = {name: getattr(config, name) for name in ("passages", "train", "dev", "test")}
+    return {
+        name: file_states(source, what=f"--{name} folder", outputs=(config.out,))
+        for name, source in named.items()
+        if source
+    }
+
+
+@dataclass
+class _Run:
+    """One run in its folder, or the share of a process in it."""
+
+    config: DistillConfig
+    folder: RunFolder
+    models: Models
+    accelerator: "Accelerator"
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def to_the_end(self) -> DistillResult:
+        with self._timed("read"):
+            questions = self._questions()
+        state, folder = self._where_it_was()
+        encoder = self.models.encoder(folder and folder / RETRIEVER)
+        with self._timed("index"):
+            retriever = Retriever(encoder, self._index(encoder), self.config.rerank)
+        with self._timed("tune reader"):
+            reader = self._reader(retriever, questions, folder)
+        with self._timed("gate"):
+            before = self._before(retriever, reader, questions)
+        if not before.gate.passed and not self.config.ignore_gate:
+            return self._finish(questions, retriever, before, None, None, reader=reader)
+        with self._timed("train"):
+            outcome, retriever = self._train(retriever, reader, questions, state, folder)
+        with self._timed("measure"):
+            kept = Retriever(self._best(outcome), retriever.index, self.config.rerank)
+            kept = replace(kept, index=self._refreshed(kept))
+            after = self._after(kept, reader, questions)
+        if self.config.export and self._is_main:
+            with self._timed("export"):
+                self._export(kept, reader, questions)
+        return self._finish(questions, kept, before, outcome, after, reader=reader)
+
+    @property
+    def _is_main(self) -> bool:
+        return bool(self.accelerator.is_main_process)
+
+    @property
+    def _parts(self) -> Path:
+        return self.folder.work / "parts"
+
+    @cached_property
+    def _settings(self) -> TrainingSettings:
+        return settings_of(self.config)
+
+    def _where_it_was(self) -> tuple[LoopState | None, Path | None]:
+        """The last checkpoint of the retriever's training, and its folder."""
+        found = self.models.trainings.latest()
+        if found is None:
+            return None, None
+        state = TypeAdapter(LoopState).validate_python(found)
+        return state, self.models.trainings.path(state.step)
+
+    def _questions(self) -> Questions:
+        if not self._is_main:
+            return read_all(self.config, on_rejected=lambda _rejection: None)
+        with RejectedLog(self.folder.path / REJECTED) as log:
+            questions = read_all(self.config, on_rejected=log)
+        for warning in questions.warnings:
+            self.progress.say(warning)
+        return questions
+
+    def _index(self, encoder: Encoder) -> PassageIndex:
+        """The passages, embedded by the encoder that goes on."""
+        config, folder = self.config, self.folder.path / INDEX
+        if self._is_main:
+            if (folder / "index.json").exists():
+                PassageIndex.open(folder, encoder=encoder, refresh=True, progress=self.progress)
+            else:
+                with RejectedLog(self.folder.path / REJECTED_PASSAGES) as log:
+                    passages = read_passages(
+                        located(str(config.passages)), text_column=config.text_column, on_rejected=log
+                    )
+                    PassageIndex.build(
+                        folder,
+                        passages,
+                        encoder=encoder,
+                        options=IndexOptions(kind=config.index, seed=config.seed),
+                        progress=self.progress,
+                    )
+        self.accelerator.wait_for_everyone()
+        index = PassageIndex.open(folder, encoder=encoder)
+        if config.k > len(index):
+            raise OptionError(f"k is {config.k} and there are {len(index):,} passages; lower --k")
+        return index
+
+    def _refreshed(self, retriever: Retriever) -> PassageIndex:
+        if self._is_main:
+            retriever.index.refresh(retriever.encoder, progress=self.progress)
+        self.accelerator.wait_for_everyone()
+        return PassageIndex.open(self.folder.path / INDEX, encoder=retriever.encoder)
+
+    def _reader(self, retriever: Retriever, questions: Questions, training: Path | None) -> Reader | None:
+        """The reader, after step 1 where there is one; as the checkpoint has it where it is trained beside."""
+        config, tunings = self.config, self.models.tunings
+        if config.mode == "off-the-shelf":
+            return self.models.reader(training)
+        done = (tunings.latest() or {"step": 0})["step"]
+        reader = self.models.reader(tunings.path(done) if done else None)
+        if reader is None or done == config.reader_steps:
+            return reader
+        learner = self.models.reader_learner(reader, steps=config.reader_steps)
+        if done:
+            learner.load(tunings.path(done))
+        tuning = ReaderTuning(
+            settings=self._settings,
+            reader=reader,
+            questions=retriever.with_passages(questions.train, config.k),
+            learner=learner,
+            checkpoints=tunings,
+            accelerator=self.accelerator,
+            progress=self.progress,
+        )
+        tuning.run(done)
+        return reader
+
+    def _before(self, retriever: Retriever, reader: Reader | None, questions: Questions) -> Before:
+        """What is known before the retriever learns; asked once, and written down."""
+        record, known = self._parts / "before.json", None
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            known = TypeAdapter(Before).validate_python(read_sealed(record))
+        self.accelerator.wait_for_everyone()  # or one would find what another writes below, and not wait for it there
+        if known:
+            return known
+        found = Before(
+            gate=self._gate(retriever, reader, questions),
+            test=retrieval(retriever.with_passages(questions.test, max(CUTS))).ranks if questions.test else (),
+            dev=retrieval(retriever.with_passages(questions.dev, max(CUTS))).ranks,
+            answers=self._answers(retriever, reader, questions),
+            unanswerable=self._n_unanswerable(retriever.index, questions),
+        )
+        if self._is_main:
+            record.parent.mkdir(parents=True, exist_ok=True)
+            write_sealed(record, asdict(found))
+        self.accelerator.wait_for_everyone()
+        return found
+
+    def _n_unanswerable(self, index: PassageIndex, questions: Questions) -> int | None:
+        """Of dev; not counted where that would take long."""
+        if len(index) > _COUNTED_UP_TO:
+            return None
+        return n_unanswerable(questions.dev, (index.passage(place) for place in range(len(index))))
+
+    def _gate(self, retriever: Retriever, reader: Reader | None, questions: Questions) -> Gate:
+        if self.config.mode == "off-the-shelf":
+            return Gate(word=None, reason="the reader is trained beside the retriever", passed=True)
+        return self._judged(retriever, reader, questions)
+
+    def _judged(self, retriever: Retriever, reader: Reader | None, questions: Questions) -> Gate:
+        source = self.models.reader_source
+        if reader is None or source is None or self.config.teacher != "attention":
+            return Gate(word=None, reason="the indicators say nothing of this teacher", passed=True)
+        judge = ReaderJudge(
+            reference=self.models.reference_source,
+            seed=self.config.seed,
+            shuffle_seed=self.models.reader_options.shuffle_seed,
+            progress=self.progress,
+        )
+        asked = retriever.with_passages(
+            drawn(questions.dev, self.config.gate_samples, seed=self.config.seed), self.config.k
+        )
+        return judge.gate(reader, asked, kind=source.kind)
+
+    def _answers(self, retriever: Retriever, reader: Reader | None, questions: Questions) -> tuple[float, float] | None:
+        """EM and F1 on dev."""
+        if reader is None:
+            return None
+        asked = retriever.with_passages(questions.dev, self.config.k)
+        with self.progress.stage("answer dev questions", total=len(asked), unit="questions") as advance:
+            answers = []
+            for part in batches(asked, size=self.config.reader_batch):
+                answers += reader.answers(part)
+                advance(len(part))
+        found = reading(questions.dev, answers)
+        return found.em.mean or 0.0, found.f1.mean or 0.0
+
+    def _train(
+        self,
+        retriever: Retriever,
+        reader: Reader | None,
+        questions: Questions,
+        state: LoopState | None,
+        folder: Path | None,
+    ) -> tuple[Outcome, Retriever]:
+        config = self.config
+        learners = [self.models.retriever_learner(retriever.encoder)]
+        if config.mode == "off-the-shelf" and reader is not None:
+            learners.append(self.models.reader_learner(reader, steps=config.steps))
+        if folder and state and state.step:
+            for learner in learners:
+                learner.load(folder)
+        loop = RetrieverLoop(
+            settings=self._settings,
+            retriever=retriever,
+            initial=self.models.encoder(),
+            lesson=self._lesson(reader),
+            train=questions.train,
+            dev=questions.dev,
+            learners=learners,
+            checkpoints=self.models.trainings,
+            accelerator=self.accelerator,
+            progress=self.progress,
+            on_look=self._log,
+            judge=lambda now: self._objection(now, reader, questions),
+        )
+        outcome = loop.run(state)
+        return outcome, loop.retriever
+
+    def _log(self, state: LoopState) -> None:
+        """What was measured so far, for whoever looks on."""
+        if self._is_main:
+            write_text(self.folder.path / METRICS, "".join(json.dumps(row) + "\n" for row in state.rows))
+        numbers = {name: value for name, value in state.rows[-1].items() if isinstance(value, int | float)}
+        self.accelerator.log(numbers, step=state.step)
+
+    def _objection(self, retriever: Retriever, reader: Reader | None, questions: Questions) -> str | None:
+        """Why the reader may no longer teach. What is not shown does not end a run that has begun."""
+        gate = self._judged(retriever, reader, questions)
+        return gate.reason if gate.word == "poor" else None
+
+    def _lesson(self, reader: Reader | None) -> Lesson:
+        config = self.config
+        return Lesson(
+            teacher=config.teacher,
+            reader=reader,
+            temperature=config.temperature,
+            teacher_temperature=config.teacher_temperature,
+            reduction=config.reduction,
+        )
+
+    def _export(self, kept: Retriever, reader: Reader | None, questions: Questions) -> None:
+        files = export(
+            self.folder.path / EXPORTS,
+            questions.train,
+            retriever=kept,
+            lesson=self._lesson(reader),
+            k=self.config.k,
+            batch_size=self.config.reader_batch,
+            progress=self.progress,
+        )
+        write_sealed(self._parts / "exports.json", {}, files=files)
+
+    def _best(self, outcome: Outcome) -> Encoder:
+        return self.models.encoder(self.models.trainings.best(outcome.state.best_step))
+
+    def _after(self, kept: Retriever, reader: Reader | None, questions: Questions) -> After:
+        """What is known of the retriever that is kept."""
+        test = retrieval(kept.with_passages(questions.test, max(CUTS))).ranks if questions.test else ()
+        return After(test=test, answers=self._answers(kept, reader, questions))
+
+    def _finish(
+        self,
+        questions: Questions,
+        retriever: Retriever,
+        before: Before,
+        outcome: Outcome | None,
+        after: After | None,
+        *,
+        reader: Reader | None = None,
+    ) -> DistillResult:
+        config, path = self.config, self.folder.path
+        ranks = outcome.state.ranks if outcome else dict.fromkeys(("start", "best", "end"), before.dev)
+        tests = {"start": before.test, "best": after.test, "end": after.test} if after and before.test else None
+        result = DistillResult(
+            hr=hit_rates(ranks, seed=config.seed),
+            test=hit_rates(tests, seed=config.seed) if tests else {},
+            answers=answers_of(before, after),
+            steps=outcome.state.step if outcome else 0,
+            best_step=outcome.state.best_step if outcome else 0,
+            stopped_by=outcome.stopped_by if outcome else "gate",
+            gate=before.gate,
+            unanswerable=before.unanswerable,
+            warnings=(*questions.warnings, *(outcome.warnings if outcome else ())),
+            passages=len(retriever.index),
+            train=len(questions.train),
+            dev=len(questions.dev),
+            rejected=_n_lines(path / REJECTED) + _n_lines(path / REJECTED_PASSAGES),
+            seconds={stage: round(spent, 3) for stage, spent in self.seconds.items()},
+            peak_bytes=peak_bytes(),
+            out=config.out,
+        )
+        if self._is_main:
+            self._write(retriever, outcome, reader)
+            if outcome:
+                self._report(result, retriever, outcome, questions.dev)
+            self.folder.finish({"result": asdict(result), "versions": versions()})
+        self.accelerator.wait_for_everyone()
+        return result
+
+    def _write(self, retriever: Retriever, outcome: Outcome | None, reader: Reader | None) -> None:
+        path = self.folder.path
+        made = [path / METRICS] if outcome else []
+        if outcome:
+            retriever.encoder.save(path / RETRIEVER)
+            made += [file for file in (path / RETRIEVER).rglob("*") if file.is_file()]
+        if reader is not None and self.models.trains_reader:
+            save_reader(reader, path / READER)
+            made += [file for file in (path / READER).rglob("*") if file.is_file()]
+        write_sealed(self._parts / "models.json", {}, files=made)
+
+    def _report(self, result: DistillResult, kept: Retriever, outcome: Outcome, dev: Sequence[Question]) -> None:
+        """The page: curves, and what questions were given before and after."""
+        state = outcome.state
+        named = ("passages", "train", "dev", "test", "reader", "adapter", "reference", "retriever")
+        places = np.array(state.initial)
+        page = distill_page(
+            with_last_names(self.config, named),
+            result=result,
+            rows=state.rows,
+            before=kept.given(dev, places, np.zeros(places.shape, np.float32)),
+            after=kept.with_passages(dev, places.shape[1]),
+            rejected=self.folder.path / REJECTED,
+            root=Path(str(self.config.train)),
+            versions=versions(),
+        )
+        write_text(self.folder.path / "report.html", page)
+
+    @contextlib.contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - start
+
+
+def _n_lines(path: Path) -> int:
+    if not path.exists():
+        return 0
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines)
