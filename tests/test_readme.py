@@ -82,14 +82,14 @@ def test_score_reader_prints_what_the_readme_shows(tmp_path: Path) -> None:
 def test_distill_prints_what_the_readme_shows(tmp_path: Path) -> None:
     [shown] = re.findall(r"<!-- output: distill -->\n```text\n(.*?)```", README, flags=re.DOTALL)
     # Other figures than those of a whole run, which takes minutes; the same words.
-    done = run(f"elusive distill --quiet --steps 5 --refresh 5 --limit 100", cwd=tmp_path)
+    done = run("elusive distill --quiet --steps 5 --refresh 5 --limit 100", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert without_figures(done.stdout) == without_figures(shown)
 
 
 def without_figures(text: str) -> list[str]:
     """Words and their order: memory and speed are others on every machine, and widths go with them."""
-    return re.sub(r"[\d.,]+( [kM]i?B?)?", "#", text).split()
+    return re.sub(r"[-+]?[\d.,]+( [kM]i?B?)?", "#", text).split()
 
 
 def without_measures(table: str) -> list[str]:

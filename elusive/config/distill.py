@@ -110,6 +110,8 @@ class DistillConfig(LoadedModelsConfig):
     @classmethod
     def _whole_job(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and given.get("passages") is None:
+            if own := [name for name in ("train", "dev", "test") if given.get(name) is not None]:
+                raise ValueError(f"--{own[0]} needs --passages that answer it; without either, the miniature runs")
             return {**MINIATURE, **{name: value for name, value in given.items() if value is not None}}
         return given
 
@@ -122,6 +124,12 @@ class DistillConfig(LoadedModelsConfig):
             raise ValueError(f"--passages needs {', '.join(f'--{name}' for name in missing)} beside it")
         if self.mode == "off-the-shelf" and self.teacher == "given":
             raise ValueError("--teacher given has no reader to train beside; take --mode fine-tuned")
+        is_gated = self.mode == "fine-tuned" and self.teacher == "attention" and not self.ignore_gate
+        if is_gated and not (self.reference or self.reader_steps):
+            raise ValueError(
+                "the gate has nothing to compare the reader with; name the checkpoint before its tuning by "
+                "--reference, tune it here by --reader-steps, or go on unguarded by --ignore-gate"
+            )
         if self.export and self.teacher in ("emdr2", "given"):
             raise ValueError(f"--export writes a reader's distribution, and --teacher {self.teacher} has none")
         if self.mode == "off-the-shelf" and self.reader_steps:

@@ -162,7 +162,7 @@ def _clear(path: Path, options: Mapping[str, Any], products: tuple[str, ...]) ->
     if doomed := _removable(path, products):
         write_sealed(path / RUN, {**_CLEARING, "options": dict(options)})
         _remove(doomed)
-        for folder in _folders(path, products):
+        for folder in reversed(_folders(path, products)):  # what is inside another one first
             with contextlib.suppress(OSError):  # refused where a file of the user's is in it
                 folder.rmdir()
 

@@ -253,13 +253,19 @@ class RetrieverLoop:
             ranks={**state.ranks, "end": ranks, **({"best": ranks} if is_best else {})},
             rows=(*state.rows, row),
         )
-        if self._falls(alarms, ranks, state.ranks["start"]) and not settings.ignore_gate:
-            state = replace(state, stopped_by="; ".join(alarm.words for alarm in alarms))
-        elif settings.gate_every and state.step % settings.gate_every == 0 and (why := self.judge(self.retriever)):
-            state = replace(state, stopped_by=why)
+        objection = None if settings.ignore_gate else self._objection(state, alarms)
+        if objection:
+            state = replace(state, stopped_by=objection)
         elif settings.patience and state.since_best >= settings.patience:
             state = replace(state, stopped_by=f"no better HR@5 on dev in {settings.patience} refreshes")
         return self._kept(state, is_best=is_best)
+
+    def _objection(self, state: LoopState, alarms: Sequence[Alarm]) -> str | None:
+        """Why not to go on: what the alarms say, or the reader's judge where it is to be asked."""
+        if self._falls(alarms, state.ranks["end"], state.ranks["start"]):
+            return "; ".join(alarm.words for alarm in alarms)
+        every = self.settings.gate_every
+        return self.judge(self.retriever) if every and state.step % every == 0 else None
 
     def _falls(self, alarms: Sequence[Alarm], ranks: Sequence[int], start: Sequence[int]) -> bool:
         """Whether to end the run: HR@5 has fallen by more than chance, or has fallen and another alarm says so too.

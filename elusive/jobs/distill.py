@@ -13,77 +13,53 @@ Every stage goes on where an earlier run was stopped. With several processes, th
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from elusive.config import DISTILL_NEUTRAL_OPTIONS, DistillConfig, build
 from elusive.data.atomic import write_text
 from elusive.data.folder_lock import WORK
 from elusive.data.passage_files import read_passages
-from elusive.data.questions import Question
 from elusive.data.rejected import RejectedLog
 from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.sealed import read_sealed, write_sealed
-from elusive.distillation.evaluation import CUTS, reading, retrieval
-from elusive.distillation.loop import READER, RETRIEVER, Outcome, RetrieverLoop
+from elusive.distillation.loop import RETRIEVER, Outcome, RetrieverLoop
 from elusive.distillation.processes import open_processes
 from elusive.distillation.reader_tuning import ReaderTuning
-from elusive.distillation.result import After, Before, DistillResult, Gate, answers_of, hit_rates
+from elusive.distillation.result import After, Before, DistillResult, answers_of, hit_rates
 from elusive.distillation.retriever import Retriever
 from elusive.distillation.settings import TrainingSettings
 from elusive.distillation.state import LoopState
 from elusive.distillation.teachers import Lesson
 from elusive.errors import OptionError
-from elusive.jobs.distill_data import Questions, n_unanswerable, read_all
-from elusive.jobs.distill_exports import FILES, export
-from elusive.jobs.distill_gate import ReaderJudge
+from elusive.jobs.distill_data import Questions, read_all
+from elusive.jobs.distill_exports import export
+from elusive.jobs.distill_measuring import Measuring
 from elusive.jobs.distill_models import Models
+from elusive.jobs.distill_products import (
+    EXPORTS,
+    INDEX,
+    METRICS,
+    PRODUCTS,
+    REJECTED,
+    REJECTED_PASSAGES,
+    Products,
+)
 from elusive.jobs.inputs import located
 from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
-from elusive.jobs.sampling import drawn
-from elusive.jobs.shown_names import with_last_names
 from elusive.progress import Bars, Progress
-from elusive.readers.opening import save_reader
-from elusive.readers.reader import Reader, batches
-from elusive.report.distill_page import distill_page
+from elusive.readers.reader import Reader
 from elusive.retrieval.encoder import Encoder
 from elusive.retrieval.index import PassageIndex
 from elusive.retrieval.index_kinds import IndexOptions
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-INDEX: Final = "index"
-EXPORTS: Final = "exports"
-METRICS: Final = "metrics.jsonl"
-REJECTED: Final = "rejected.jsonl"
-REJECTED_PASSAGES: Final = "rejected-passages.jsonl"
-PRODUCTS: Final = (
-    *(f"{INDEX}/{name}" for name in ("*.json*", "*.offsets", "embeddings/*", "search/*")),
-    *(
-        f"{name}/{inside}"
-        for name in (RETRIEVER, f"{RETRIEVER}/query", f"{RETRIEVER}/passage", READER)
-        for inside in ("*.json", "*.safetensors", "*.txt", "*.md", "*.model", "*.jinja")
-    ),
-    *(
-        f"{name}/{module}/*"
-        for name in (RETRIEVER, f"{RETRIEVER}/query", f"{RETRIEVER}/passage")
-        for module in ("1_Pooling", "2_Dense", "2_Normalize", "3_Normalize")
-    ),
-    *(f"{EXPORTS}/{name}" for name in FILES),
-    METRICS,
-    REJECTED,
-    REJECTED_PASSAGES,
-    "report.html",
-)
-_COUNTED_UP_TO: Final = 1_000_000
-"""Passages, among which answers are looked for."""
 
 ROWS_VERSION: Final = 1
 """To be raised when the same options would train otherwise than before."""
@@ -150,8 +126,8 @@ def recorded_options(config: DistillConfig, models: Models) -> dict[str, Any]:
     from elusive.models import fingerprint
 
     recorded = config.model_dump(mode="json", exclude=set(DISTILL_NEUTRAL_OPTIONS))
-    readers = {"reader": models.reader_source, "reference": models.reference_source}
-    readers = {role: source for role, source in readers.items() if source}
+    named = {"reader": models.reader_source, "reference": models.reference_source}
+    readers = {role: source for role, source in named.items() if source}
     for source in readers.values():
         source.check()
     return recorded | {
@@ -200,7 +176,7 @@ class _Run:
         with self._timed("measure"):
             kept = Retriever(self._best(outcome), retriever.index, self.config.rerank)
             kept = replace(kept, index=self._refreshed(kept))
-            after = self._after(kept, reader, questions)
+            after = self._measures.after(kept, reader, questions)
         if self.config.export and self._is_main:
             with self._timed("export"):
                 self._export(kept, reader, questions)
@@ -217,6 +193,10 @@ class _Run:
     @cached_property
     def _settings(self) -> TrainingSettings:
         return settings_of(self.config)
+
+    @cached_property
+    def _measures(self) -> Measuring:
+        return Measuring(self.config, self.models, self.progress)
 
     def _where_it_was(self) -> tuple[LoopState | None, Path | None]:
         """The last checkpoint of the retriever's training, and its folder."""
@@ -297,57 +277,12 @@ class _Run:
         self.accelerator.wait_for_everyone()  # or one would find what another writes below, and not wait for it there
         if known:
             return known
-        found = Before(
-            gate=self._gate(retriever, reader, questions),
-            test=retrieval(retriever.with_passages(questions.test, max(CUTS))).ranks if questions.test else (),
-            dev=retrieval(retriever.with_passages(questions.dev, max(CUTS))).ranks,
-            answers=self._answers(retriever, reader, questions),
-            unanswerable=self._n_unanswerable(retriever.index, questions),
-        )
+        found = self._measures.before(retriever, reader, questions)
         if self._is_main:
             record.parent.mkdir(parents=True, exist_ok=True)
             write_sealed(record, asdict(found))
         self.accelerator.wait_for_everyone()
         return found
-
-    def _n_unanswerable(self, index: PassageIndex, questions: Questions) -> int | None:
-        """Of dev; not counted where that would take long."""
-        if len(index) > _COUNTED_UP_TO:
-            return None
-        return n_unanswerable(questions.dev, (index.passage(place) for place in range(len(index))))
-
-    def _gate(self, retriever: Retriever, reader: Reader | None, questions: Questions) -> Gate:
-        if self.config.mode == "off-the-shelf":
-            return Gate(word=None, reason="the reader is trained beside the retriever", passed=True)
-        return self._judged(retriever, reader, questions)
-
-    def _judged(self, retriever: Retriever, reader: Reader | None, questions: Questions) -> Gate:
-        source = self.models.reader_source
-        if reader is None or source is None or self.config.teacher != "attention":
-            return Gate(word=None, reason="the indicators say nothing of this teacher", passed=True)
-        judge = ReaderJudge(
-            reference=self.models.reference_source,
-            seed=self.config.seed,
-            shuffle_seed=self.models.reader_options.shuffle_seed,
-            progress=self.progress,
-        )
-        asked = retriever.with_passages(
-            drawn(questions.dev, self.config.gate_samples, seed=self.config.seed), self.config.k
-        )
-        return judge.gate(reader, asked, kind=source.kind)
-
-    def _answers(self, retriever: Retriever, reader: Reader | None, questions: Questions) -> tuple[float, float] | None:
-        """EM and F1 on dev."""
-        if reader is None:
-            return None
-        asked = retriever.with_passages(questions.dev, self.config.k)
-        with self.progress.stage("answer dev questions", total=len(asked), unit="questions") as advance:
-            answers = []
-            for part in batches(asked, size=self.config.reader_batch):
-                answers += reader.answers(part)
-                advance(len(part))
-        found = reading(questions.dev, answers)
-        return found.em.mean or 0.0, found.f1.mean or 0.0
 
     def _train(
         self,
@@ -376,9 +311,13 @@ class _Run:
             accelerator=self.accelerator,
             progress=self.progress,
             on_look=self._log,
-            judge=lambda now: self._objection(now, reader, questions),
+            judge=lambda now: self._measures.objection(now, reader, questions),
         )
+        if config.report_to:
+            self.accelerator.init_trackers("elusive")
         outcome = loop.run(state)
+        for tracker in self.accelerator.trackers:
+            tracker.finish()
         return outcome, loop.retriever
 
     def _log(self, state: LoopState) -> None:
@@ -387,11 +326,6 @@ class _Run:
             write_text(self.folder.path / METRICS, "".join(json.dumps(row) + "\n" for row in state.rows))
         numbers = {name: value for name, value in state.rows[-1].items() if isinstance(value, int | float)}
         self.accelerator.log(numbers, step=state.step)
-
-    def _objection(self, retriever: Retriever, reader: Reader | None, questions: Questions) -> str | None:
-        """Why the reader may no longer teach. What is not shown does not end a run that has begun."""
-        gate = self._judged(retriever, reader, questions)
-        return gate.reason if gate.word == "poor" else None
 
     def _lesson(self, reader: Reader | None) -> Lesson:
         config = self.config
@@ -417,11 +351,6 @@ class _Run:
 
     def _best(self, outcome: Outcome) -> Encoder:
         return self.models.encoder(self.models.trainings.best(outcome.state.best_step))
-
-    def _after(self, kept: Retriever, reader: Reader | None, questions: Questions) -> After:
-        """What is known of the retriever that is kept."""
-        test = retrieval(kept.with_passages(questions.test, max(CUTS))).ranks if questions.test else ()
-        return After(test=test, answers=self._answers(kept, reader, questions))
 
     def _finish(
         self,
@@ -455,40 +384,14 @@ class _Run:
             out=config.out,
         )
         if self._is_main:
-            self._write(retriever, outcome, reader)
+            products = Products(config, self.folder.path)
+            models = products.save(retriever if outcome else None, reader if self.models.trains_reader else None)
+            write_sealed(self._parts / "models.json", {}, files=models)
             if outcome:
-                self._report(result, retriever, outcome, questions.dev)
+                products.report(result, retriever, outcome.state, questions.dev)
             self.folder.finish({"result": asdict(result), "versions": versions()})
         self.accelerator.wait_for_everyone()
         return result
-
-    def _write(self, retriever: Retriever, outcome: Outcome | None, reader: Reader | None) -> None:
-        path = self.folder.path
-        made = [path / METRICS] if outcome else []
-        if outcome:
-            retriever.encoder.save(path / RETRIEVER)
-            made += [file for file in (path / RETRIEVER).rglob("*") if file.is_file()]
-        if reader is not None and self.models.trains_reader:
-            save_reader(reader, path / READER)
-            made += [file for file in (path / READER).rglob("*") if file.is_file()]
-        write_sealed(self._parts / "models.json", {}, files=made)
-
-    def _report(self, result: DistillResult, kept: Retriever, outcome: Outcome, dev: Sequence[Question]) -> None:
-        """The page: curves, and what questions were given before and after."""
-        state = outcome.state
-        named = ("passages", "train", "dev", "test", "reader", "adapter", "reference", "retriever")
-        places = np.array(state.initial)
-        page = distill_page(
-            with_last_names(self.config, named),
-            result=result,
-            rows=state.rows,
-            before=kept.given(dev, places, np.zeros(places.shape, np.float32)),
-            after=kept.with_passages(dev, places.shape[1]),
-            rejected=self.folder.path / REJECTED,
-            root=Path(str(self.config.train)),
-            versions=versions(),
-        )
-        write_text(self.folder.path / "report.html", page)
 
     @contextlib.contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

@@ -17,9 +17,10 @@ from elusive.data.rejected import Rejection
 from elusive.data.run_folder import check_free
 from elusive.distillation.refresh import refresh_policy
 from elusive.errors import OptionError
-from elusive.jobs.distill import PRODUCTS, recorded_options
+from elusive.jobs.distill import recorded_options, settings_of
 from elusive.jobs.distill_data import read_all
 from elusive.jobs.distill_models import Models
+from elusive.jobs.distill_products import PRODUCTS
 from elusive.jobs.inputs import located
 from elusive.jobs.memory import MemoryGauge
 from elusive.jobs.sampling import drawn
@@ -69,6 +70,7 @@ def plan_distill(config: DistillConfig, *, overwrite: bool = False, progress: Pr
     Raises:
         ElusiveError: whatever the run itself would refuse at its start.
     """
+    settings_of(config).share(1)
     models = Models(config, Path(config.out))
     check_free(Path(config.out), recorded_options(config, models), products=PRODUCTS, overwrite=overwrite)
     rejected: list[Rejection] = []

@@ -18,8 +18,8 @@ from elusive.distillation.state import LoopState
 from elusive.distillation.teachers import mask_of
 from elusive.distillation.watch import Look
 from elusive.errors import ModelError
-from elusive.readers.opening import load_reader
 from elusive.models import ModelSource
+from elusive.readers.opening import load_reader
 from elusive.retrieval.encoder import load_encoder
 
 pytestmark = pytest.mark.usefixtures("quick_intervals")
@@ -139,7 +139,7 @@ def test_an_oracle_teaches_to_find_nearly_every_answer(tmp_path: Path) -> None:
 
 
 def test_a_uniform_teacher_teaches_nothing(tmp_path: Path) -> None:
-    rates = hit_rates(started(tmp_path, plan=uniform, **LEARNS | {"lr": 1e-4}, ignore_gate=True))
+    rates = hit_rates(started(tmp_path, plan=uniform, **LEARNS | {"lr": 1e-4, "steps": 10}, ignore_gate=True))
     assert rates[-1] == pytest.approx(rates[0], abs=0.15)
 
 
@@ -251,6 +251,26 @@ def test_a_fall_that_is_to_be_ignored_is_written_down(tmp_path: Path, monkeypatc
     outcome = started(tmp_path, steps=4, refresh="2", batch_size=2, ignore_gate=True).to_the_end()
     assert outcome.stopped_by == "steps"
     assert [row.get("alarms") for row in outcome.state.rows] == [None, ["gap", "overlap", "hit_rate"], []]
+
+
+@pytest.mark.parametrize(("ignore_gate", "asked", "stopped_by"), [(False, [2, 4], "it is poor"), (True, [], "steps")])
+def test_the_reader_is_judged_again_every_so_many_steps(
+    tmp_path: Path, ignore_gate: bool, asked: list[int], stopped_by: str
+) -> None:
+    options = {"steps": 6, "refresh": "1", "batch_size": 2, "lr": 1e-6, "gate_every": 2, "ignore_gate": ignore_gate}
+    run = started(tmp_path, **options)
+    at: list[int] = []
+    looked: list[int] = []
+    run.loop.on_look = lambda state: looked.append(state.step)
+
+    def judge(retriever: Any) -> str | None:
+        at.append(looked[-1] + 1)
+        return "it is poor" if len(at) == 2 else None
+
+    run.loop.judge = judge
+    outcome = run.to_the_end()
+    assert (at, outcome.stopped_by) == (asked, stopped_by)
+    assert looked == list(range(outcome.state.step + 1))
 
 
 # -- numbers that are none -------------------------------------------------------------------------------------------

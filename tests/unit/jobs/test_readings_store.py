@@ -169,7 +169,7 @@ def test_a_store_that_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
 
 def test_a_store_that_cannot_be_made_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(FolderError, match=r"^cannot write readings to .*: Not a directory; name another folder by"):
+    with pytest.raises(FolderError, match=r"^cannot write readings to .*: Not a directory; mend it and .* --readings$"):
         Store(tmp_path / "file" / "store").add(QUESTIONS, CHUNK)
 
 
