@@ -101,10 +101,11 @@ def _show_tables(result: "DistillResult") -> None:
         + (f"; {result.unanswerable:,} of these no passage answers" if result.unanswerable else "")
         + (f"; {result.rejected:,} rows rejected (rejected.jsonl)" if result.rejected else "")
     )
-    table = table_of("", numbers=("start", "best", "end", "gain", "95 %"))
+    is_trained = result.stopped_by != "gate"
+    table = table_of("", numbers=("start", "best", "end", "gain", "95 %") if is_trained else ("start",))
     for name, rates in (("dev", result.hr), ("test", result.test)):
         for k, rate in rates.items():
-            table.add_row(f"{name} HR@{k}", *_cells(rate, with_end=name == "dev"))
+            table.add_row(f"{name} HR@{k}", *_cells(rate)[: None if is_trained else 1])
     if result.answers:
         for name, (start, best) in (("exact match", result.answers.em), ("F1", result.answers.f1)):
             table.add_row(f"dev {name}", f"{start:.3f}", f"{best:.3f}")
@@ -115,9 +116,9 @@ def _show_tables(result: "DistillResult") -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _cells(rate: "HitRate", *, with_end: bool) -> list[str]:
+def _cells(rate: "HitRate") -> list[str]:
     interval = UNKNOWN if rate.ci is None else f"{rate.ci[0]:+.3f} to {rate.ci[1]:+.3f}"
-    end = f"{rate.end:.3f}" if with_end else ""
+    end = "" if rate.end is None else f"{rate.end:.3f}"
     return [f"{rate.start:.3f}", f"{rate.best:.3f}", end, f"{rate.gain:+.3f}", interval]
 
 

@@ -178,4 +178,6 @@ def _say_what_next(config: ScoreReaderConfig, result: "ScoreReaderResult") -> No
             "a reader by --reader, and the checkpoint before tuning by --reference",
             err=True,
         )
+    elif config.data.startswith("sample:"):
+        typer.echo(f"{config.data} has questions on invented towns; name your own by --data", err=True)
     typer.echo(f"report: {Path(result.out) / 'report.html'}", err=True)

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import model_validator
 
-from elusive.choices import Teacher, TrainingMode
+from elusive.choices import IndexKind, Teacher, TrainingMode
 from elusive.config.fields import GATE, MODELS, OUTPUT, QUESTIONS, TRAINING, Place, option
 from elusive.config.loaded import LoadedModelsConfig
 
@@ -44,6 +44,9 @@ class DistillConfig(LoadedModelsConfig):
     question_column: str | None = option(None, QUESTIONS, "Column of the question, where the layout is not known.")
     answer_column: str | None = option(None, QUESTIONS, "Column of the answers, likewise.")
     text_column: str | None = option(None, QUESTIONS, "Column of the passages' text; `text` unless told.")
+    train_split: str = option("train", QUESTIONS, "Split of --train, where that has splits.")
+    dev_split: str = option("train", QUESTIONS, "Split of --dev, likewise.")
+    test_split: str = option("train", QUESTIONS, "Split of --test, likewise.")
     limit: int | None = option(None, QUESTIONS, "Only the first N questions of each file: a preview.", ge=1)
 
     reader: Place | None = option(None, MODELS, "The reader: a folder or Hub name.", metavar="MODEL")
@@ -98,7 +101,7 @@ class DistillConfig(LoadedModelsConfig):
         None, MODELS, "Padded tokens per forward pass of the encoder without gradient; by the device unless told.", ge=1
     )
     reader_batch: int = option(8, MODELS, "Questions per forward pass of the reader.", ge=1)
-    index: Literal["auto", "flat", "sqfp16", "ivf-sq8", "ivf-pq"] = option("auto", MODELS, "Kind of the index.")
+    index: Literal["auto", IndexKind] = option("auto", MODELS, "Kind of the index.")
 
     out: Place = option("distilled", OUTPUT, "Output folder.")
     export: bool = option(
@@ -111,7 +114,7 @@ class DistillConfig(LoadedModelsConfig):
     def _whole_job(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and given.get("passages") is None:
             if own := [name for name in ("train", "dev", "test") if given.get(name) is not None]:
-                raise ValueError(f"--{own[0]} needs --passages that answer it; without either, the miniature runs")
+                raise ValueError(f"--{own[0]} needs --passages beside it; without either, the miniature runs")
             return {**MINIATURE, **{name: value for name, value in given.items() if value is not None}}
         return given
 
@@ -131,7 +134,11 @@ class DistillConfig(LoadedModelsConfig):
                 "--reference, tune it here by --reader-steps, or go on unguarded by --ignore-gate"
             )
         if self.export and self.teacher in ("emdr2", "given"):
-            raise ValueError(f"--export writes a reader's distribution, and --teacher {self.teacher} has none")
+            raise ValueError(
+                f"--export writes what a reader teaches, and --teacher {self.teacher} gives no distribution of its own"
+            )
+        if self.lora and not (self.reader_steps or self.mode == "off-the-shelf"):
+            raise ValueError("--lora tunes the reader, which --reader-steps or --mode off-the-shelf must ask for")
         if self.mode == "off-the-shelf" and self.reader_steps:
             raise ValueError("--reader-steps tunes the reader first; with --mode off-the-shelf it is tuned beside")
         if self.lora and self.adapter:

@@ -51,8 +51,7 @@ def check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) ->
     if names:
         differences = "; ".join(_difference(name, before.get(name), now.get(name)) for name in names)
         raise FolderError(
-            f"{path} holds a run with other options ({differences}); name another --out, or --overwrite (what models "
-            "computed stays)"
+            f"{path} holds a run with other options ({differences}); name another --out, or start anew by --overwrite"
         )
 
 
@@ -70,8 +69,7 @@ def check_files(path: Path, files: Mapping[str, Seal], *, by_size: bool = False)
     for name, seal in files.items():
         if not is_unchanged(path / name, seal, by_size=by_size):
             raise FolderError(
-                f"{path} holds this run, finished, but {name} was removed or changed since; "
-                "--overwrite writes it again (what models computed stays)"
+                f"{path} holds this run, finished, but {name} was removed or changed since; --overwrite starts anew"
             )
 
 

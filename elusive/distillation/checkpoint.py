@@ -34,6 +34,10 @@ class Checkpoints:
         """The folder of the best model, which was seen after `step` steps."""
         return self.folder / f"best-{step:07d}"
 
+    def best_beside(self, step: int) -> Path:
+        """The folder of what was trained beside the best model."""
+        return self.folder / f"best-{step:07d}-beside"
+
     def latest(self) -> dict[str, Any] | None:
         """The state of the last whole checkpoint, as it was given to `save`; None where there is none."""
         for folder in sorted(self.folder.glob("step-*"), reverse=True):

@@ -43,11 +43,11 @@ class Learner:
     def __post_init__(self) -> None:
         self.optimizer = torch.optim.AdamW(self.parameters, lr=self.lr, weight_decay=0.0)
 
-    def step(self, number: int, accelerator: "Accelerator") -> float:
-        """Take step `number`, from 0, with the gradients of all processes; their norm before it was clipped.
+    def gather(self, number: int, accelerator: "Accelerator") -> None:
+        """Make the gradients of all processes, clipped, ready for step `number`, from 0.
 
         Raises:
-            DivergedError: a gradient is no number; the step is not taken.
+            DivergedError: a gradient is no number; nothing was changed.
         """
         average_gradients(accelerator, self.parameters)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
@@ -55,11 +55,13 @@ class Learner:
             raise DivergedError(
                 f"the gradient of the {self.name} is {float(norm)} at step {number + 1}; lower its rate"
             )
+
+    def step(self, number: int) -> None:
+        """Take step `number`, from 0, with the gradients that were gathered."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * self.rate(number)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return float(norm)
 
     def rate(self, number: int) -> float:
         """Share of the highest rate at a step, from 0."""

@@ -178,7 +178,9 @@ class RetrieverLoop:
             raise DivergedError(f"the loss is {mean} at step {step + 1}; lower --lr, or raise --trust")
         self.losses.append(mean)
         for learner in self.learners:
-            learner.step(step, accelerator)
+            learner.gather(step, accelerator)
+        for learner in self.learners:
+            learner.step(step)
 
     def _loss(self, questions: Sequence[Question]) -> Tensor:
         """Of some questions, with gradient."""
@@ -264,8 +266,8 @@ class RetrieverLoop:
         """Why not to go on: what the alarms say, or the reader's judge where it is to be asked."""
         if self._falls(alarms, state.ranks["end"], state.ranks["start"]):
             return "; ".join(alarm.words for alarm in alarms)
-        every = self.settings.gate_every
-        return self.judge(self.retriever) if every and state.step % every == 0 else None
+        every, last_look = self.settings.gate_every, int(state.rows[-2]["step"])
+        return self.judge(self.retriever) if every and state.step // every > last_look // every else None
 
     def _falls(self, alarms: Sequence[Alarm], ranks: Sequence[int], start: Sequence[int]) -> bool:
         """Whether to end the run: HR@5 has fallen by more than chance, or has fallen and another alarm says so too.
@@ -288,10 +290,11 @@ class RetrieverLoop:
     def _kept(self, state: LoopState, *, is_best: bool) -> LoopState:
         """A checkpoint on disk; one process writes it."""
         if self.accelerator.is_main_process:
-            best = self.checkpoints.best(state.best_step)
+            best, beside = self.checkpoints.best(state.best_step), self.checkpoints.best_beside(state.best_step)
             if is_best:
                 self.retriever.encoder.save(best)
-            self.checkpoints.save(state.step, asdict(state), self._write, keep=[best])
+                self._write_reader(beside)
+            self.checkpoints.save(state.step, asdict(state), self._write, keep=[best, beside])
         self.accelerator.wait_for_everyone()
         self.on_look(state)
         return state
@@ -300,6 +303,9 @@ class RetrieverLoop:
         self.retriever.encoder.save(folder / RETRIEVER)
         for learner in self.learners:
             learner.save(folder)
+        self._write_reader(folder)
+
+    def _write_reader(self, folder: Path) -> None:
         if self.settings.mode == "off-the-shelf" and self.lesson.reader is not None:
             save_reader(self.lesson.reader, folder / READER)
 

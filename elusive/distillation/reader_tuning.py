@@ -86,7 +86,8 @@ class ReaderTuning:
         mean = float(accelerator.reduce(torch.stack(losses).sum(), reduction="mean"))
         if not math.isfinite(mean):
             raise DivergedError(f"the reader's loss is {mean} at step {step + 1}; lower --reader-lr")
-        self.learner.step(step, accelerator)
+        self.learner.gather(step, accelerator)
+        self.learner.step(step)
 
     def _keep(self, step: int) -> None:
         if self.accelerator.is_main_process:

@@ -13,14 +13,14 @@ class HitRate:
     Attributes:
         start: of the initial retriever.
         best: of the one that is kept, the best on dev.
-        end: of the last one.
+        end: of the last one; None on test, which it was not measured on.
         gain: of the one that is kept, over the initial one.
         ci: 95 % interval of the gain, paired over questions.
     """
 
     start: float
     best: float
-    end: float
+    end: float | None
     gain: float
     ci: tuple[float, float] | None
 
@@ -119,7 +119,8 @@ def hit_rates(ranks: Mapping[str, Sequence[int]], *, seed: int) -> dict[str, Hit
     """HR@k from the ranks of first hits at the start, with the best and at the end (`LoopState.ranks`)."""
     found = {}
     for k in CUTS:
-        start, best, end = (_share(ranks[when], k) for when in ("start", "best", "end"))
+        start, best = (_share(ranks[when], k) for when in ("start", "best"))
+        end = _share(ranks["end"], k) if "end" in ranks else None
         risen = gain(ranks["best"], ranks["start"], k=k, seed=seed)
         ci = None if risen.low is None or risen.high is None else (risen.low, risen.high)
         found[str(k)] = HitRate(start=start, best=best, end=end, gain=best - start, ci=ci)

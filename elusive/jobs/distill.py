@@ -55,6 +55,7 @@ from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
 from elusive.progress import Bars, Progress
 from elusive.readers.reader import Reader
 from elusive.retrieval.encoder import Encoder
+from elusive.retrieval.encoder_options import SIDES
 from elusive.retrieval.index import PassageIndex
 from elusive.retrieval.index_kinds import IndexOptions
 
@@ -123,16 +124,15 @@ def recorded_options(config: DistillConfig, models: Models) -> dict[str, Any]:
     Raises:
         ElusiveError: a model that cannot be found.
     """
-    from elusive.models import fingerprint
-
     recorded = config.model_dump(mode="json", exclude=set(DISTILL_NEUTRAL_OPTIONS))
     named = {"reader": models.reader_source, "reference": models.reference_source}
     readers = {role: source for role, source in named.items() if source}
     for source in readers.values():
         source.check()
+    encoder = models.encoder()
     return recorded | {
         "rows_version": ROWS_VERSION,
-        "retriever_fingerprint": fingerprint(models.retriever_source),
+        "retriever_fingerprints": [encoder.fingerprint(side) for side in SIDES],
         **{f"{role}_key": source.key for role, source in readers.items()},
         **{f"{name}_files": state for name, state in _states(config).items()},
     }
@@ -176,10 +176,9 @@ class _Run:
         with self._timed("measure"):
             kept = Retriever(self._best(outcome), retriever.index, self.config.rerank)
             kept = replace(kept, index=self._refreshed(kept))
+            if self.config.mode == "off-the-shelf":  # the one that was trained beside the best retriever
+                reader = self.models.reader(self.models.trainings.best_beside(outcome.state.best_step))
             after = self._measures.after(kept, reader, questions)
-        if self.config.export and self._is_main:
-            with self._timed("export"):
-                self._export(kept, reader, questions)
         return self._finish(questions, kept, before, outcome, after, reader=reader)
 
     @property
@@ -364,7 +363,7 @@ class _Run:
     ) -> DistillResult:
         config, path = self.config, self.folder.path
         ranks = outcome.state.ranks if outcome else dict.fromkeys(("start", "best", "end"), before.dev)
-        tests = {"start": before.test, "best": after.test, "end": after.test} if after and before.test else None
+        tests = {"start": before.test, "best": after.test} if after and before.test else None
         result = DistillResult(
             hr=hit_rates(ranks, seed=config.seed),
             test=hit_rates(tests, seed=config.seed) if tests else {},
@@ -387,6 +386,8 @@ class _Run:
             products = Products(config, self.folder.path)
             models = products.save(retriever if outcome else None, reader if self.models.trains_reader else None)
             write_sealed(self._parts / "models.json", {}, files=models)
+            if outcome and config.export:
+                self._export(retriever, reader, questions)
             if outcome:
                 products.report(result, retriever, outcome.state, questions.dev)
             self.folder.finish({"result": asdict(result), "versions": versions()})

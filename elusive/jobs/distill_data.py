@@ -43,6 +43,10 @@ def read_all(config: DistillConfig, *, on_rejected: Callable[[Rejection], None])
         for name in ("dev", "test")
         if (shared := n_shared_questions(sets[name], sets["train"]))
     ]
+    if both := n_shared_questions(sets["test"], sets["dev"]):
+        warnings.append(
+            f"{both:,} of the {len(sets['test']):,} test questions are asked in dev too, which chooses the best"
+        )
     return Questions(**sets, warnings=tuple(warnings))
 
 
@@ -54,12 +58,13 @@ def _read(config: DistillConfig, name: str, on_rejected: Callable[[Rejection], N
         located(source),
         question_column=config.question_column,
         answer_column=config.answer_column,
+        split=getattr(config, f"{name}_split"),
         limit=config.limit,
         on_rejected=on_rejected,
     ):
         if not question.target_answer:
             on_rejected(Rejection(source, None, QuestionReason.NO_ANSWER, f"question {question.id}"))
-        elif needs_passages and not question.passages:
+        elif needs_passages and not _is_scored(question, config.k):
             on_rejected(Rejection(source, None, QuestionReason.NO_PASSAGES, f"question {question.id}"))
         else:
             n_good += 1
@@ -67,6 +72,10 @@ def _read(config: DistillConfig, name: str, on_rejected: Callable[[Rejection], N
     if not n_good:
         what = "answers and scored passages" if needs_passages else "answers"
         raise InputError(f"no question of --{name} {source} has {what}; expected some to train and measure on")
+
+
+def _is_scored(question: Question, k: int) -> bool:
+    return bool(question.passages) and all(passage.score is not None for passage in question.passages[:k])
 
 
 def n_unanswerable(questions: Sequence[Question], passages: Iterable[Passage]) -> int:

@@ -1,6 +1,6 @@
 """The models of a distillation: as they were named, or as the last checkpoint has them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -44,7 +44,20 @@ class Models:
     def retriever_source(self) -> ModelSource:
         """The retriever as it was named."""
         assert self.config.retriever is not None, "the options were checked"
-        return pinned_source(self.config, self.config.retriever)
+        return self._trained(pinned_source(self.config, self.config.retriever))
+
+    def _trained(self, source: ModelSource) -> ModelSource:
+        """As it is loaded to be trained: small steps would round away in 16 bits.
+
+        Raises:
+            OptionError: another dtype is asked for.
+        """
+        if self.config.dtype not in ("auto", "float32"):
+            raise OptionError(
+                f"--dtype {self.config.dtype} would round small steps away in what is trained; leave it out, and train "
+                "in mixed precision by --bf16"
+            )
+        return replace(source, dtype="float32")
 
     @property
     def reader_source(self) -> ReaderSource | None:
@@ -52,7 +65,9 @@ class Models:
         config = self.config
         if config.reader is None:
             return None
-        return ReaderSource(pinned_source(config, config.reader), config.adapter, self.reader_options)
+        source = pinned_source(config, config.reader)
+        whole = self.trains_reader and not (config.lora or config.adapter)
+        return ReaderSource(self._trained(source) if whole else source, config.adapter, self.reader_options)
 
     @property
     def reference_source(self) -> ReaderSource | None:
@@ -74,7 +89,9 @@ class Models:
         options = EncoderOptions(
             towers="query-only" if config.query_side_only else "as-saved", batch_tokens=config.batch_tokens
         )
-        source = self.retriever_source if folder is None else source_of(config, str(folder), revision=None)
+        source = self.retriever_source
+        if folder is not None:
+            source = self._trained(source_of(config, str(folder), revision=None))
         return load_encoder(source, options=options)
 
     def reader(self, checkpoint: Path | None = None) -> Reader | None:
@@ -93,7 +110,7 @@ class Models:
             if not (lora and self.trains_reader):
                 return reader
             return with_lora(reader, rank=lora, seed=self.config.seed, options=self.reader_options)
-        own = source_of(self.config, trained, revision=None)
+        own = self._trained(source_of(self.config, trained, revision=None))
         return load_reader(own, options=self.reader_options)
 
     @property

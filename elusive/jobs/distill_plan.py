@@ -84,11 +84,14 @@ def plan_distill(config: DistillConfig, *, overwrite: bool = False, progress: Pr
     passage_seconds, passage_tokens = _embedding(encoder, sample)
     question_seconds, question_tokens = _reading(models, questions.train, sample, k=config.k)
     policy = refresh_policy(config.refresh)
-    refreshes = sum(policy.due(step) for step in range(1, config.steps)) + 1
+    refreshes = 0 if config.query_side_only else sum(policy.due(step) for step in range(1, config.steps)) + 1
     asked = config.steps * config.batch_size
     tuned = config.reader_steps * config.batch_size + (asked if config.mode == "off-the-shelf" else 0)
-    read = asked + config.gate_samples * 2 + 2 * len(questions.dev)
-    embedded = n_passages * (1 + refreshes)
+    # Each passage is read alone for a likelihood, or all but it: once, or nearly k times, what they are together.
+    times = config.k - 1 if config.teacher == "loop" else 1
+    judged = 2 * config.gate_samples if config.teacher == "attention" and config.mode == "fine-tuned" else 0
+    read = times * asked + judged + 2 * len(questions.dev)
+    embedded = n_passages * (1 if config.query_side_only else 2 + refreshes)  # at last the best once more
     in_steps = asked * config.k * (_BACKWARD + bool(config.trust))
     return DistillPlan(
         passages=n_passages,

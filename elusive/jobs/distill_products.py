@@ -27,11 +27,12 @@ METRICS: Final = "metrics.jsonl"
 REJECTED: Final = "rejected.jsonl"
 REJECTED_PASSAGES: Final = "rejected-passages.jsonl"
 PRODUCTS: Final = (
+    f"{READER}/README.md",  # peft's
     *(f"{INDEX}/{name}" for name in ("*.json*", "*.offsets", "embeddings/*", "search/*")),
     *(
         f"{name}/{inside}"
         for name in (RETRIEVER, f"{RETRIEVER}/query", f"{RETRIEVER}/passage", READER)
-        for inside in ("*.json", "*.safetensors", "*.txt", "*.md", "*.model", "*.jinja")
+        for inside in ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
     ),
     *(
         f"{name}/{module}/*"

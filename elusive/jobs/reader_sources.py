@@ -95,6 +95,8 @@ def reader_sources(config: ScoreReaderConfig) -> tuple[list[ReaderSource], Reade
         return ReaderSource(pinned_source(config, name), adapter, options)
 
     if not config.reader:
+        if config.reference == _DEFAULT_READER:
+            raise OptionError(f"{config.reference} is the reader unless told; name another --reader beside it")
         return [source(_DEFAULT_READER)], source(config.reference or _DEFAULT_REFERENCE)
     if config.adapter:
         [bare] = config.reader

@@ -297,7 +297,8 @@ def test_off_the_shelf_trains_both(distill: Distill, tmp_path: Path) -> None:
     assert result.answers is not None
     name = str(tmp_path / "out" / "reader")
     before, after = (load_reader(ModelSource(name=n, device="cpu")).model.state_dict() for n in (UNTUNED, name))
-    assert not all(torch.equal(before[name], after[name]) for name in before)
+    unchanged = all(torch.equal(before[name], after[name]) for name in before)
+    assert unchanged == (result.best_step == 0), "what is kept of both is of the same step"
     assert (tmp_path / "out" / "retriever" / "model.safetensors").exists()
 
 
@@ -364,10 +365,10 @@ BAD = {
         r"^batch_size 5 cannot be shared out among 1 processes in 2",
     ),
     "refresh": ({"refresh": "often"}, r"^refresh 'often': 'often' is no span"),
-    "unscored": ({"teacher": "given"}, r"^passage \S+ of question \S+ has no score; --teacher given learns"),
+    "unscored": ({"teacher": "given"}, r"^no question of --train \S+ has answers and scored passages"),
     "without passages": ({"teacher": "given", "train": "BARE"}, r"^no question of --train \S+ has answers and scored"),
     "given beside": ({"teacher": "given", "mode": "off-the-shelf"}, r"--teacher given has no reader to train beside"),
-    "export of emdr2": ({"teacher": "emdr2", "export": True}, r"--export writes a reader's distribution"),
+    "export of emdr2": ({"teacher": "emdr2", "export": True}, r"--export writes what a reader teaches"),
     "steps of both": ({"mode": "off-the-shelf", "reader_steps": 2}, r"--reader-steps tunes the reader first"),
     "two adapters": ({"lora": 2, "adapter": "x", "reader_steps": 1}, r"--lora makes an adapter"),
     "no retriever there": ({"retriever": "./absent"}, r"^\./absent: no such folder"),
@@ -406,7 +407,8 @@ def test_what_makes_no_sense_is_refused_in_one_line(
         distill(**given)
     assert "\n" not in str(caught.value)
     left = tmp_path / "out"
-    assert not left.exists() or not (left / "retriever").exists()
+    # Ids that a TREC run cannot hold are met when the retriever is there already, and it stays.
+    assert (left / "retriever").exists() == (case == "nothing to export")
 
 
 def test_a_tuning_that_diverges_is_an_error_with_words(distill: Distill, monkeypatch: pytest.MonkeyPatch) -> None:
