@@ -33,7 +33,7 @@ from elusive.distillation.settings import TrainingSettings
 from elusive.distillation.state import LoopState
 from elusive.distillation.teachers import Lesson, mask_of
 from elusive.distillation.watch import Look, look
-from elusive.errors import ModelError
+from elusive.errors import InputError, ModelError
 from elusive.progress import Progress
 from elusive.readers.opening import save_reader
 from elusive.readers.reader import batches
@@ -62,7 +62,7 @@ class Outcome:
     Attributes:
         state: how far it came.
         stopped_by: `steps`, or the words of what ended it before the last.
-        warnings: of the teacher, a line each.
+        warnings: of the teacher, and of questions that it could not read in this call, a line each.
     """
 
     state: LoopState
@@ -102,6 +102,7 @@ class RetrieverLoop:
     on_look: Callable[[LoopState], None] = lambda _state: None
     judge: Callable[[Retriever], str | None] = lambda _retriever: None
     diagnostics: list[TeacherDiagnostics] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
 
     def run(self, state: LoopState | None) -> Outcome:
@@ -111,7 +112,6 @@ class RetrieverLoop:
             state: of the checkpoint that retriever and learners were loaded from; None at the beginning.
 
         Raises:
-            InputError: a question that the reader cannot read.
             FolderError: a checkpoint or the index cannot be written.
         """
         settings = self.settings
@@ -129,6 +129,12 @@ class RetrieverLoop:
                 except DivergedError as error:  # what the last checkpoint holds is good, and the best is among it
                     state = replace(state, stopped_by=str(error))
         warnings = state.taught.warnings if state.taught else ()
+        if self.unread:
+            first = next(iter(self.unread.values()))
+            warnings = (
+                *warnings,
+                f"the reader could not read {len(self.unread):,} train questions; the first: {first}",
+            )
         return Outcome(state=state, stopped_by=state.stopped_by or "steps", warnings=warnings)
 
     def _begin(self) -> LoopState:
@@ -183,7 +189,20 @@ class RetrieverLoop:
             learner.step(step)
 
     def _loss(self, questions: Sequence[Question]) -> Tensor:
-        """Of some questions, with gradient."""
+        """Of those of some questions that the reader can read, with gradient."""
+        try:
+            return self._loss_of(questions)
+        except InputError:  # of one of them: the others are read without it
+            losses = []
+            for question in questions:
+                try:
+                    losses.append(self._loss_of([question]))
+                except InputError as error:
+                    self.unread[question.id] = str(error)
+            nothing = self.retriever.encoder.embed([questions[0].question], side="query").sum() * 0
+            return torch.stack(losses).mean() if losses else nothing
+
+    def _loss_of(self, questions: Sequence[Question]) -> Tensor:
         settings, encoder = self.settings, self.retriever.encoder
         texts = [question.question for question in questions]
         queries = encoder.embed(texts, side="query")

@@ -1,12 +1,15 @@
 """What is measured before and after a retriever learns: hits, answers, and what the indicators say of the reader."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from elusive.config import DistillConfig
+from elusive.data.questions import Question
 from elusive.distillation.evaluation import CUTS, reading, retrieval
 from elusive.distillation.result import After, Before, Gate
 from elusive.distillation.retriever import Retriever
+from elusive.errors import InputError
 from elusive.jobs.distill_data import Questions, n_unanswerable
 from elusive.jobs.distill_gate import ReaderJudge
 from elusive.jobs.distill_models import Models
@@ -85,7 +88,7 @@ class Measuring:
         with self.progress.stage("answer dev questions", total=len(asked), unit="questions") as advance:
             answers = []
             for part in batches(asked, size=self.config.reader_batch):
-                answers += reader.answers(part)
+                answers += _own_answers(reader, part)
                 advance(len(part))
         found = reading(questions.dev, answers)
         return found.em.mean or 0.0, found.f1.mean or 0.0
@@ -95,3 +98,11 @@ class Measuring:
         if len(index) > _COUNTED_UP_TO:
             return None
         return n_unanswerable(questions.dev, (index.passage(place) for place in range(len(index))))
+
+
+def _own_answers(reader: Reader, questions: Sequence[Question]) -> list[str]:
+    """What a reader answers; nothing, and so nothing right, to a question that it cannot read."""
+    try:
+        return reader.answers(questions)
+    except InputError:
+        return [""] if len(questions) == 1 else [_own_answers(reader, [question])[0] for question in questions]

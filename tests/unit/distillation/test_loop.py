@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import pytest
 import torch
 from loops import Run, oracle, passages, questions, uniform
 
+from elusive.data.questions import Question
 from elusive.distillation import loop as room
 from elusive.distillation.gate import Measured
 from elusive.distillation.loop import RetrieverLoop
 from elusive.distillation.state import LoopState
 from elusive.distillation.teachers import mask_of
 from elusive.distillation.watch import Look
-from elusive.errors import ModelError
+from elusive.errors import InputError, ModelError
 from elusive.models import ModelSource
 from elusive.readers.opening import load_reader
 from elusive.retrieval.encoder import load_encoder
@@ -114,6 +116,24 @@ def test_the_order_in_which_passages_come_changes_nothing(tmp_path: Path) -> Non
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5 * float(one.abs().max()) + 1e-7)
+
+
+def test_a_question_that_the_reader_cannot_read_is_left_out_and_told(tmp_path: Path) -> None:
+    unread = questions()[0].id
+
+    def plan(question: Question) -> Sequence[float]:
+        if question.id == unread:
+            raise InputError(f"question {question.id!r} does not fit")
+        return oracle(question)
+
+    run = started(tmp_path, plan=plan, steps=1)
+    asked = run.loop.train[:4]
+    assert unread in {question.id for question in asked}
+    left = run.loop._loss([question for question in asked if question.id != unread])
+    torch.testing.assert_close(run.loop._loss(asked), left)
+    assert run.loop._loss([question for question in asked if question.id == unread]).item() == 0
+    [warning] = [line for line in run.to_the_end().warnings if "read" in line]
+    assert warning == f"the reader could not read 1 train questions; the first: question {unread!r} does not fit"
 
 
 def test_a_batch_in_two_parts_is_the_batch(tmp_path: Path) -> None:

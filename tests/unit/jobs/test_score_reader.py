@@ -159,7 +159,9 @@ def test_the_same_options_in_the_same_folder_find_the_run_done(
 
 def test_other_options_in_the_same_folder_are_refused_with_the_differences(score: ScoreReader, reader_b: str) -> None:
     score()
-    with pytest.raises(FolderError, match=r"samples: 1000 there, 3 now\); name another --out, or start anew by --overwrite"):
+    with pytest.raises(
+        FolderError, match=r"samples: 1000 there, 3 now\); name another --out, or start anew by --overwrite"
+    ):
         score(samples=3)
     with pytest.raises(FolderError, match=r"reader: .* there, .* now.*keys: .* changed"):
         score(reader=reader_b, reference=None)
