@@ -175,8 +175,7 @@ class RetrieverLoop:
         )
         losses = []
         for part in batches(mine, size=settings.share(accelerator.num_processes)):
-            with accelerator.autocast():
-                loss = self._loss([self.train[number] for number in part]) / settings.accumulation
+            loss = self._loss([self.train[number] for number in part]) / settings.accumulation
             loss.backward()
             losses.append(loss.detach())
         mean = float(accelerator.reduce(torch.stack(losses).sum(), reduction="mean"))
@@ -213,7 +212,8 @@ class RetrieverLoop:
         passages = [encoder.passage_text(passage) for question in asked for passage in question.passages]
         distinct = list(dict.fromkeys(passages))
         numbers = {text: number for number, text in enumerate(distinct)}
-        vectors = encoder.embed(distinct, side="passage")[[numbers[text] for text in passages]]
+        with self.accelerator.autocast():  # of what is trained alone: a teacher is what it is
+            vectors = encoder.embed(distinct, side="passage")[[numbers[text] for text in passages]]
         of_question = torch.nonzero(mask)[:, 0]
         scores = torch.zeros(mask.shape, device=queries.device)
         scores[mask] = (queries[of_question] * vectors).sum(-1)
@@ -232,7 +232,8 @@ class RetrieverLoop:
                 weight=settings.trust,
             )
         if settings.mode == "off-the-shelf" and self.lesson.reader is not None:
-            loss = loss + self.lesson.reader.training_loss(asked)
+            with self.accelerator.autocast():
+                loss = loss + self.lesson.reader.training_loss(asked)
         return loss
 
     def _asked(self, questions: Sequence[Question], queries: Tensor) -> list[Question]:
