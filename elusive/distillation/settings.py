@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from elusive.choices import Teacher, TrainingMode
+from elusive.distillation.losses import TRUST
 from elusive.distillation.refresh import refresh_policy
 from elusive.errors import OptionError
 
@@ -49,7 +50,7 @@ class TrainingSettings:
     clip: float = 1.0
     temperature: float = 1.0
     teacher_temperature: float = 1.0
-    trust: float = 0.03
+    trust: float = TRUST
     refresh: str = "100"
     rerank: int = 0
     patience: int = 0

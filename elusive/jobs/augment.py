@@ -11,9 +11,7 @@
 Every stage goes on where an earlier run was stopped. One model is in memory at a time.
 """
 
-import contextlib
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +35,7 @@ from elusive.hub.access import check_access
 from elusive.hub.pushing import push
 from elusive.jobs.inputs import needs_scores, read_and_stage, scorers
 from elusive.jobs.record import as_published, peak_bytes, recorded_options, versions
+from elusive.jobs.timing import timed
 from elusive.jobs.workers import write_parts
 from elusive.progress import Bars, Progress
 from elusive.report.augment_page import augment_page
@@ -146,18 +145,18 @@ class _Run:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def to_the_end(self) -> AugmentResult:
-        with self._timed("read"):
+        with timed(self.seconds, "read"):
             staged = self._read()
         if needs_scores(self.config):
             for role, scorer in (("large", self.large), ("small", self.small)):
-                with self._timed(f"score {role}"):
+                with timed(self.seconds, f"score {role}"):
                     score_corpus(scorer, staged, role=role, progress=self.progress)
         corpus = self._corpus(staged)
-        with self._timed("plan"):
+        with timed(self.seconds, "plan"):
             plan = self._plan(corpus)
-        with self._timed("write"):
+        with timed(self.seconds, "write"):
             counts = self._write(corpus, plan)
-        with self._timed("report"):
+        with timed(self.seconds, "report"):
             self._report(corpus, plan, counts)
         return self._finish(corpus, plan, counts)
 
@@ -268,12 +267,6 @@ class _Run:
             }
         )
         return result
-
-    @contextlib.contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - start
 
 
 def _first_copy(corpus: ScoredCorpus, plan: DropPlan) -> tuple[ScoredText, Copy]:

@@ -12,8 +12,6 @@ Every stage goes on where an earlier run was stopped. With several processes, th
 
 import contextlib
 import json
-import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +22,6 @@ from pydantic import TypeAdapter
 from elusive.config import DISTILL_NEUTRAL_OPTIONS, DistillConfig, build
 from elusive.data.atomic import write_text
 from elusive.data.folder_lock import WORK
-from elusive.data.passage_files import read_passages
 from elusive.data.rejected import RejectedLog
 from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.sealed import read_sealed, write_sealed
@@ -36,28 +33,25 @@ from elusive.distillation.retriever import Retriever
 from elusive.distillation.settings import TrainingSettings
 from elusive.distillation.state import LoopState
 from elusive.distillation.teachers import Lesson
-from elusive.errors import OptionError
 from elusive.jobs.distill_data import Questions, read_all
 from elusive.jobs.distill_exports import export
+from elusive.jobs.distill_index import SharedIndex
 from elusive.jobs.distill_measuring import Measuring
 from elusive.jobs.distill_models import Models
 from elusive.jobs.distill_products import (
     EXPORTS,
-    INDEX,
     METRICS,
     PRODUCTS,
     REJECTED,
     REJECTED_PASSAGES,
     Products,
 )
-from elusive.jobs.inputs import located
 from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
+from elusive.jobs.timing import timed
 from elusive.progress import Bars, Progress
 from elusive.readers.reader import Reader
 from elusive.retrieval.encoder import Encoder
 from elusive.retrieval.encoder_options import SIDES
-from elusive.retrieval.index import PassageIndex
-from elusive.retrieval.index_kinds import IndexOptions
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -159,23 +153,23 @@ class _Run:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def to_the_end(self) -> DistillResult:
-        with self._timed("read"):
+        with timed(self.seconds, "read"):
             questions = self._questions()
         state, folder = self._where_it_was()
         encoder = self.models.encoder(folder and folder / RETRIEVER)
-        with self._timed("index"):
-            retriever = Retriever(encoder, self._index(encoder), self.config.rerank)
-        with self._timed("tune reader"):
+        with timed(self.seconds, "index"):
+            retriever = Retriever(encoder, self._shared_index.of(encoder), self.config.rerank)
+        with timed(self.seconds, "tune reader"):
             reader = self._reader(retriever, questions, folder)
-        with self._timed("gate"):
+        with timed(self.seconds, "gate"):
             before = self._before(retriever, reader, questions)
         if not before.gate.passed and not self.config.ignore_gate:
             return self._finish(questions, retriever, before, None, None, reader=reader)
-        with self._timed("train"):
+        with timed(self.seconds, "train"):
             outcome, retriever = self._train(retriever, reader, questions, state, folder)
-        with self._timed("measure"):
+        with timed(self.seconds, "measure"):
             kept = Retriever(self._best(outcome), retriever.index, self.config.rerank)
-            kept = replace(kept, index=self._refreshed(kept))
+            kept = replace(kept, index=self._shared_index.of(kept.encoder))
             if self.config.mode == "off-the-shelf":  # the one that was trained beside the best retriever
                 reader = self.models.reader(self.models.trainings.best_beside(outcome.state.best_step))
             after = self._measures.after(kept, reader, questions)
@@ -197,6 +191,10 @@ class _Run:
     def _measures(self) -> Measuring:
         return Measuring(self.config, self.models, self.progress)
 
+    @cached_property
+    def _shared_index(self) -> SharedIndex:
+        return SharedIndex(self.config, self.folder.path, self.accelerator, self.progress)
+
     def _where_it_was(self) -> tuple[LoopState | None, Path | None]:
         """The last checkpoint of the retriever's training, and its folder."""
         found = self.models.trainings.latest()
@@ -213,36 +211,6 @@ class _Run:
         for warning in questions.warnings:
             self.progress.say(warning)
         return questions
-
-    def _index(self, encoder: Encoder) -> PassageIndex:
-        """The passages, embedded by the encoder that goes on."""
-        config, folder = self.config, self.folder.path / INDEX
-        if self._is_main:
-            if (folder / "index.json").exists():
-                PassageIndex.open(folder, encoder=encoder, refresh=True, progress=self.progress)
-            else:
-                with RejectedLog(self.folder.path / REJECTED_PASSAGES) as log:
-                    passages = read_passages(
-                        located(str(config.passages)), text_column=config.text_column, on_rejected=log
-                    )
-                    PassageIndex.build(
-                        folder,
-                        passages,
-                        encoder=encoder,
-                        options=IndexOptions(kind=config.index, seed=config.seed),
-                        progress=self.progress,
-                    )
-        self.accelerator.wait_for_everyone()
-        index = PassageIndex.open(folder, encoder=encoder)
-        if config.k > len(index):
-            raise OptionError(f"k is {config.k} and there are {len(index):,} passages; lower --k")
-        return index
-
-    def _refreshed(self, retriever: Retriever) -> PassageIndex:
-        if self._is_main:
-            retriever.index.refresh(retriever.encoder, progress=self.progress)
-        self.accelerator.wait_for_everyone()
-        return PassageIndex.open(self.folder.path / INDEX, encoder=retriever.encoder)
 
     def _reader(self, retriever: Retriever, questions: Questions, training: Path | None) -> Reader | None:
         """The reader, after step 1 where there is one; as the checkpoint has it where it is trained beside."""
@@ -393,12 +361,6 @@ class _Run:
             self.folder.finish({"result": asdict(result), "versions": versions()})
         self.accelerator.wait_for_everyone()
         return result
-
-    @contextlib.contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - start
 
 
 def _n_lines(path: Path) -> int:

@@ -9,8 +9,6 @@
 Every stage goes on where an earlier run was stopped. `PassageIndex.open` reads the folder.
 """
 
-import contextlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -27,6 +25,7 @@ from elusive.data.sealed import write_sealed
 from elusive.errors import InputError
 from elusive.jobs.inputs import located, pinned_source
 from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
+from elusive.jobs.timing import timed
 from elusive.progress import Advance, Bars, Progress
 from elusive.retrieval.encoder import Encoder, load_encoder
 from elusive.retrieval.encoder_options import EncoderOptions
@@ -180,14 +179,14 @@ class _Run:
     n_embedded: int = 0
 
     def to_the_end(self) -> IndexResult:
-        with self._timed("read"):
+        with timed(self.seconds, "read"):
             store = self._read()
         options = index_options(self.config)
         build = passage_build(store, encoder=self.encoder, options=options, progress=self.progress)
         build = replace(build, vectors=self._counted(build.vectors))
         build.prepare()
         for stage, step in build.steps.items():
-            with self._timed(stage):
+            with timed(self.seconds, stage):
                 step()
         return self._finish(store, build.finish())
 
@@ -232,9 +231,3 @@ class _Run:
         )
         self.folder.finish({"result": asdict(result), "rejected": dict(store.rejected), "versions": versions()})
         return result
-
-    @contextlib.contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - start

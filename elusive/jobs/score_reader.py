@@ -10,10 +10,8 @@
 Every stage goes on where an earlier run was stopped. A reader that cannot be used is left out, and the others go on.
 """
 
-import contextlib
 import json
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +33,7 @@ from elusive.jobs.reader_sources import Sources, checked_sources
 from elusive.jobs.readings_store import strict_json
 from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
 from elusive.jobs.shown_names import ShownNames
+from elusive.jobs.timing import timed
 from elusive.jobs.tolerance import tolerating
 from elusive.progress import Bars, Progress
 from elusive.report.score_reader_page import score_reader_page
@@ -155,7 +154,7 @@ class _Run:
 
     def to_the_end(self) -> ScoreReaderResult:
         config = self.config
-        with self._timed("questions"):
+        with timed(self.seconds, "questions"):
             asked = ask(
                 config,
                 self.folder.path,
@@ -164,9 +163,9 @@ class _Run:
                 progress=self.progress,
             )
         examples = self._read(asked)
-        with self._timed("judge"):
+        with timed(self.seconds, "judge"):
             judged, ranked = self._judge(examples)
-        with self._timed("report"):
+        with timed(self.seconds, "report"):
             self._report(asked, examples, judged, ranked)
         return self._finish(asked, examples, judged, ranked)
 
@@ -185,7 +184,7 @@ class _Run:
         found, faults = [], self.sources.faults
         for source in self.sources.usable:
             with (
-                self._timed(f"read with {source.name}"),
+                timed(self.seconds, f"read with {source.name}"),
                 tolerating(source.name, faults, key=source.name, progress=self.progress),
             ):
                 found.append(ReaderRun(source, self.config, self.progress).examples(asked.questions))
@@ -247,9 +246,3 @@ class _Run:
         )
         self.folder.finish({"result": asdict(result), "rejected": dict(asked.rejected), "versions": versions()})
         return result
-
-    @contextlib.contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - start

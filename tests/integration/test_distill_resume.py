@@ -11,7 +11,7 @@ import pytest
 from elusive.distillation import checkpoint, loop, reader_tuning
 from elusive.distillation.result import DistillResult
 from elusive.jobs import distill as job
-from elusive.jobs import distill_gate, distill_products
+from elusive.jobs import distill_gate, distill_index, distill_products
 from elusive.progress import Bars
 from elusive.retrieval import index
 from tests.distill_fixtures import UNTUNED, Towns, write_towns
@@ -33,8 +33,8 @@ MOMENTS: dict[str, tuple[Any, str, int]] = {
     "dev, after a refresh": (loop, "look", 2),
     "retriever's checkpoint, before it counts": (checkpoint, "write_sealed", 5),
     "folders of checkpoints, as they go": (checkpoint.shutil, "rmtree", 9),
-    "index of the best": (job._Run, "_refreshed", 1),
-    "what is written": (job, "write_text", 1),
+    "index of the best": (distill_index.SharedIndex, "of", 2),
+    "page, after the models": (distill_products, "write_text", 1),
 }
 MOMENTS_BESIDE = ("retriever, after a checkpoint",)
 
