@@ -16,9 +16,10 @@ SCORING: Final = "Scoring"
 INDEX: Final = "Index"
 TRAINING: Final = "Training"
 GATE: Final = "Gate"
+ARMS: Final = "Arms"
 OUTPUT: Final = "Output"
 HUB: Final = "Hub"
-PANELS: Final = (CORPUS, QUESTIONS, PASSAGES, MODELS, DROPOUT, SCORING, INDEX, TRAINING, GATE, OUTPUT, HUB)
+PANELS: Final = (CORPUS, QUESTIONS, PASSAGES, MODELS, DROPOUT, SCORING, INDEX, TRAINING, GATE, ARMS, OUTPUT, HUB)
 """Headings of the command line's help, in the order in which it shows them."""
 
 
@@ -85,6 +86,14 @@ def _several(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
+def _listed(given: Any) -> Any:
+    """Words as users write them, `city,name`, beside lists of them."""
+    words = [given] if isinstance(given, str) else given
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        return words
+    return [part.strip() for word in words for part in word.split(",")]
+
+
 def _several_numbers(given: Any) -> Any:
     """Likewise of numbers."""
     return [given] if isinstance(given, str | int | float) else given
@@ -116,6 +125,7 @@ def _no_name_twice(names: tuple[str, ...]) -> tuple[str, ...]:
 
 Place = Annotated[str, AfterValidator(_home)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_several)]
+TagNames = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Names = Annotated[tuple[Place, ...], BeforeValidator(_several), AfterValidator(_no_name_twice)]
 Percentiles = Annotated[tuple[Annotated[float, Field(ge=0, lt=100)], ...], BeforeValidator(_several_numbers)]
 Indices = Annotated[tuple[int, ...], BeforeValidator(_indices)]

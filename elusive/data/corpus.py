@@ -5,8 +5,8 @@ before the same judge. Memory is one text, and some 100 bytes a text for the ids
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from elusive.data.folders import DEFAULT_SPLIT
@@ -16,6 +16,7 @@ from elusive.data.reading import Reading
 from elusive.data.rejected import Rejection
 from elusive.data.sources import locate
 from elusive.data.tables import DEFAULT_TEXT, Table, choose_columns
+from elusive.data.tags import check_tags
 from elusive.data.texts import Judge, Text
 from elusive.errors import OptionError
 
@@ -30,6 +31,7 @@ def read_corpus(
     split: str = DEFAULT_SPLIT,
     limit: int | None = None,
     paragraphs: bool = False,
+    strip_tags: Collection[str] = (),
     on_rejected: Callable[[Rejection], None],
 ) -> Iterator[Text]:
     """Streams the texts of a corpus in its order.
@@ -44,18 +46,21 @@ def read_corpus(
         split: which split, where the source has splits.
         limit: end after this many good texts.
         paragraphs: for .txt: a text for each paragraph instead of one for each file.
+        strip_tags: names of inline tags that are removed: `born in <city>Halton</city>` becomes `born in Halton`.
         on_rejected: called with each row that cannot be used, in order, as it is met.
 
     Returns:
         an iterator. The source is looked for now; its content is read as the iterator advances.
 
     Raises:
-        OptionError: `limit` is not positive; `paragraphs` with a source that is not plain text.
+        OptionError: `limit` is not positive; `paragraphs` with a source that is not plain text; no name of a tag.
         InputError: now: there is no such source. While reading: a column is missing, a file is binary or
             damaged, an id comes twice, or there is no good row at all.
         MissingExtraError: while reading: a .zst file needs zstandard.
     """
-    reader = _PartReader(text_column=text_column, id_column=id_column, paragraphs=paragraphs)
+    check_tags(strip_tags)
+    judge = Judge(strip_tags)
+    reader = _PartReader(text_column=text_column, id_column=id_column, paragraphs=paragraphs, judge=judge)
     return Reading(
         source=str(source), noun="texts", parts=locate(source, split), read_part=reader.read, on_rejected=on_rejected
     ).items(limit)
@@ -68,7 +73,7 @@ class _PartReader:
     text_column: str | None
     id_column: str | None
     paragraphs: bool
-    judge: Judge = field(default_factory=Judge)
+    judge: Judge
 
     def read(self, part: Path | HubDataset) -> Iterator[Text | Rejection]:
         with self._open(part) as table:

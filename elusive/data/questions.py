@@ -12,6 +12,18 @@ from typing import Final
 _SEPARATING: Final = frozenset("PZC")  # categories of punctuation, spaces and control characters
 
 
+class _SpacesForSeparators(dict[int, str]):
+    """What `str.translate` puts for each code point, judged when it is first met: whole corpora come by here."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = " " if unicodedata.category(character)[0] in _SEPARATING else character
+        return self[code]
+
+
+_SPACES: Final = _SpacesForSeparators()
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A passage that a reader can be given.
@@ -67,5 +79,5 @@ def n_shared_questions(questions: Iterable[Question], others: Iterable[Question]
 def normalised_question(question: str) -> str:
     """What two askings of one question have in common; of a question without any word, the question itself."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", question).casefold())
-    words = "".join(" " if unicodedata.category(c)[0] in _SEPARATING else c for c in folded).split()
+    words = folded.translate(_SPACES).split()
     return " ".join(words) or question

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     FIELD_COUNT = "wrong number of fields"
     NO_ID = "id is missing, null or empty"
     ID_TYPE = "id is neither a string nor an integer"
+    TAGS = "broken inline tags"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 One judge serves a whole corpus: it also gives the ids and finds double ones. It reads no file.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from elusive.data.identity import ContentIds, UniqueIds
 from elusive.data.rejected import Reason, Rejection, excerpt
 from elusive.data.tables import Columns, Row
+from elusive.data.tags import BrokenTagsError, untagged
 
 _ABSENT = object()
 
@@ -21,9 +23,14 @@ class Text:
 
 
 class Judge:
-    """Turns rows into texts, in the order of the corpus, since ids depend on what came before."""
+    """Turns rows into texts, in the order of the corpus, since ids depend on what came before.
 
-    def __init__(self) -> None:
+    Args:
+        strip_tags: names of inline tags that are removed.
+    """
+
+    def __init__(self, strip_tags: Collection[str] = ()) -> None:
+        self._strip_tags = frozenset(strip_tags)
         self._content_ids = ContentIds()
         self._unique_ids = UniqueIds()
 
@@ -37,7 +44,12 @@ class Judge:
         fault = _fault_of_text(value)
         if fault is not None:
             return Rejection(file, row.line, *fault)
-        text = str(value)
+        try:
+            text, _ = untagged(str(value), self._strip_tags)
+        except BrokenTagsError as broken:
+            return Rejection(file, row.line, Reason.TAGS, excerpt(str(broken)))
+        if not text.strip():
+            return Rejection(file, row.line, Reason.EMPTY_TEXT)
         encoded = encode_utf8(text)
         if encoded is None:
             return Rejection(file, row.line, Reason.SURROGATE, excerpt(text))
@@ -66,7 +78,7 @@ def _fault_of_text(value: object) -> tuple[Reason, str] | None:
         return Reason.NULL_TEXT, ""
     if not isinstance(value, str):
         return Reason.TEXT_TYPE, excerpt(value)
-    return None if value.strip() else (Reason.EMPTY_TEXT, "")
+    return None
 
 
 def _fault_of_id(value: object) -> tuple[Reason, str] | None:

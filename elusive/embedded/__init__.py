@@ -22,6 +22,13 @@ MODELS = {
 SAMPLES = {
     "sample:biographies": _ROOM / "biographies.jsonl",
     **{
+        f"sample:people-{part}": _ROOM / "people" / f"{part}.jsonl.gz"
+        for part in (
+            *("choose", "0", "1", "2", "0-short", "1-short", "2-short"),
+            *("0-rewritten", "1-rewritten", "2-rewritten", "known", "replay"),
+        )
+    },
+    **{
         f"sample:miniature-{part}": _ROOM / "miniature" / f"{part}.jsonl"
         for part in ("passages", "train", "dev", "test")
     },

@@ -111,6 +111,7 @@ def reading(
         split=config.split,
         limit=config.limit,
         paragraphs=config.paragraphs,
+        strip_tags=config.strip_tags,
         on_rejected=on_rejected,
     )
     with progress.stage("read", total=config.limit, unit="texts") as advance:

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from elusive.data.tags import untagged
 from elusive.embedded import MODELS, SAMPLES
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "tiny_family"
-MODULES = ("biographies", "gate", "invented_names", "make", "phrasings", "training")
+MODULES = ("biographies", "gate", "invented_names", "make", "people", "phrasings", "training")
 SHIPPED_BYTES_BELOW = 6_000_000
 AREA_TOLERANCE = 1e-3
 
@@ -162,6 +163,28 @@ def test_recipes_in_the_gate_file_are_those_of_the_code(recipe, figures):
     for size, made in (("large", recipe.training.LARGE), ("small", recipe.training.SMALL)):
         stated = {key: value for key, value in figures["recipes"][size].items() if key != "seconds"}
         assert stated == json.loads(json.dumps(asdict(made)))
+
+
+def test_new_people_are_those_that_are_shipped(recipe, figures, tmp_path):
+    for name, rows in recipe.people.files(figures["seed"]):
+        recipe.people.write(tmp_path / name, rows)
+        assert (tmp_path / name).read_bytes() == SAMPLES[f"sample:people-{name}"].read_bytes(), name
+
+
+def test_new_people_are_met_nowhere_else(recipe, cast, figures):
+    lots = recipe.people.new_people(cast, figures["seed"])
+    names = [person.name for people in lots.values() for person in people]
+    known = {person.name for person in [*cast.trained.people, *cast.sampled]}
+    assert len(set(names)) == len(names) == 4 * recipe.people.N_PEOPLE
+    assert known.isdisjoint(names)
+
+
+def test_tags_stand_around_name_and_facts(recipe, cast):
+    person = cast.sampled[0]
+    [row] = recipe.people.texts([person], random.Random(0))
+    text, spans = untagged(row["text"], ("name", *recipe.biographies.FIELDS))
+    marked = {span.tag: text[span.start : span.end] for span in spans}
+    assert marked == {"name": person.name, **asdict(person.facts)}
 
 
 def test_what_is_shipped_stays_small():
