@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.elusive-setup
 
-.PHONY: demo test unit faults lint setup clean
+.PHONY: demo test unit faults reproduce lint setup clean
 
 demo: $(SETUP)  ## Score, contrast and augment the sample corpus with the tiny family, into ./demo
 	$(BIN)/elusive augment --out demo --overwrite
@@ -21,6 +21,14 @@ faults: $(SETUP)  ## Kills, full disks, damage, locks, bad input: all of it, cou
 	ELUSIVE_FAULTS=$(CURDIR)/.faults $(BIN)/pytest -n auto tests/integration/faults
 	ELUSIVE_FUZZ=full $(BIN)/pytest tests/fuzz --deselect tests/fuzz/test_fuzz_counts.py
 	$(BIN)/python -m tests.integration.faults.ledger .faults
+
+reproduce: $(SETUP)  ## The tiny experiments again, held against benchmarks/results (two hours on two cores)
+	$(BIN)/elusive recipes run tiny-biographies --out .reproduced/biographies --workers 2
+	$(BIN)/elusive recipes run tiny-biographies-map --out .reproduced/biographies --workers 2
+	$(BIN)/elusive recipes run tiny-rag --out .reproduced/rag --workers 2
+	$(BIN)/python benchmarks/tiny_biographies.py .reproduced/biographies --check
+	$(BIN)/python benchmarks/tiny_rag.py .reproduced/rag --check
+	$(BIN)/python benchmarks/gate_predicts.py --work .reproduced/gate --check
 
 lint: $(SETUP)  ## Style, types, and the contract that imports only go down
 	$(BIN)/ruff check .
@@ -40,4 +48,4 @@ $(SETUP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .venv .faults demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .faults .reproduced demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -58,6 +58,7 @@ def options_of(config: type[BaseModel], *, argument: str | None = None) -> Calla
         command.__doc__ = "\n\n".join(" ".join(p.split()) for p in inspect.cleandoc(job.__doc__ or "").split("\n\n"))
         command.__signature__ = inspect.Signature([*made, *own])  # type: ignore[attr-defined]
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*made, *own]}
+        command.config = config  # type: ignore[attr-defined] # for what reads a command line without running it
         return command
 
     return decorate

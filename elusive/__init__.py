@@ -11,16 +11,22 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "AugmentResult": "elusive.jobs.augment",
     "ClueDropout": "elusive.clues.transform",
+    "CompareArmsResult": "elusive.jobs.compare_arms",
     "CompareModelsResult": "elusive.jobs.comparison",
     "ElusiveError": "elusive.errors",
+    "EvaluateResult": "elusive.jobs.evaluate",
     "IndexResult": "elusive.jobs.index",
+    "PretrainResult": "elusive.pretraining.result",
     "ScoreReaderResult": "elusive.jobs.score_reader",
     "augment": "elusive.jobs.augment",
     "build_index": "elusive.jobs.index",
+    "compare_arms": "elusive.jobs.compare_arms",
     "compare_models": "elusive.jobs.compare_models",
     "contrast": "elusive.clues.contrast",
     "drop_probability": "elusive.clues.dropout",
+    "evaluate": "elusive.jobs.evaluate",
     "indicator": "elusive.indicators.indicator",
+    "pretrain": "elusive.jobs.pretrain",
     "push": "elusive.hub.pushing",
     "reader_scores": "elusive.readers.opening",
     "received_attention": "elusive.attention.received",
@@ -30,16 +36,22 @@ _PUBLIC = {
 __all__ = [
     "AugmentResult",
     "ClueDropout",
+    "CompareArmsResult",
     "CompareModelsResult",
     "ElusiveError",
+    "EvaluateResult",
     "IndexResult",
+    "PretrainResult",
     "ScoreReaderResult",
     "augment",
     "build_index",
+    "compare_arms",
     "compare_models",
     "contrast",
     "drop_probability",
+    "evaluate",
     "indicator",
+    "pretrain",
     "push",
     "reader_scores",
     "received_attention",
@@ -55,10 +67,14 @@ if TYPE_CHECKING:
     from elusive.hub.pushing import push
     from elusive.indicators.indicator import indicator
     from elusive.jobs.augment import AugmentResult, augment
+    from elusive.jobs.compare_arms import CompareArmsResult, compare_arms
     from elusive.jobs.compare_models import compare_models
     from elusive.jobs.comparison import CompareModelsResult
+    from elusive.jobs.evaluate import EvaluateResult, evaluate
     from elusive.jobs.index import IndexResult, build_index
+    from elusive.jobs.pretrain import pretrain
     from elusive.jobs.score_reader import ScoreReaderResult, score_reader
+    from elusive.pretraining.result import PretrainResult
     from elusive.readers.opening import reader_scores
 
 

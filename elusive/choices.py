@@ -41,6 +41,12 @@ Teacher: TypeAlias = Literal["attention", "perplexity", "emdr2", "loop", "given"
 TrainingMode: TypeAlias = Literal["off-the-shelf", "fine-tuned"]
 """Whether reader and retriever are trained together, or the reader first and the retriever from it."""
 
+Schedule: TypeAlias = Literal["linear", "cosine", "constant"]
+"""How a learning rate falls after its warm-up, to 0 at the last step; `constant` does not."""
+
+DropBy: TypeAlias = Literal["delete", "attention"]
+"""What dropout while training does: take tokens out of the text, or let them stand, seen by none and not learnt."""
+
 IndexKind: TypeAlias = Literal["flat", "sqfp16", "ivf-sq8", "ivf-pq"]
 """How an index finds its candidates: among all vectors, in fp32 or fp16; or in lists, of 8-bit or product codes."""
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
-from elusive.clues.text_clues import DropPlan, copies
+from elusive.clues.text_clues import Copy, DropPlan, copies
 from elusive.clues.units import Units
 from elusive.errors import InputError, OptionError
 
@@ -73,6 +73,8 @@ class ClueDropout:
         if not run.get("finished"):
             raise InputError(f"{path} holds an unfinished run; run the same elusive augment command again")
         options = run["options"]
+        if "drop_mode" not in options:
+            raise InputError(f"{path} holds another job's run; expected a folder of elusive augment")
         plan = DropPlan(seed=options["seed"], mode=options["drop_mode"], mask=options["mask_string"])
         sources = _load(path, "default").unique("source_id")
         dropout = cls(_ClueTable(_load(path, "clues"), sources), plan=plan, originals_every=originals_every)
@@ -111,16 +113,23 @@ class ClueDropout:
         Raises:
             InputError: a source id without clues.
         """
+        return self.drawn(text, source_id, epoch=self.epoch if epoch is None else epoch).text
+
+    def drawn(self, text: str, source_id: str, *, epoch: int) -> Copy:
+        """Likewise, with the characters that were dropped: none in an epoch of originals.
+
+        Raises:
+            InputError: a source id without clues.
+        """
         found = self._drops.get(str(source_id))
         if found is None:  # in an epoch of originals too: a run should not learn it an epoch later
             raise InputError(f"no clues of a text {source_id!r}; were these rows augmented in another run?")
-        number = self.epoch if epoch is None else epoch
-        if self._originals_every is not None and number % self._originals_every == 0:
-            return text
+        if self._originals_every is not None and epoch % self._originals_every == 0:
+            return Copy(epoch, text, ())
         [copy] = copies(
-            text, found.units, found.probabilities, plan=self._plan, text_id=str(source_id), numbers=[number]
+            text, found.units, found.probabilities, plan=self._plan, text_id=str(source_id), numbers=[epoch]
         )
-        return copy.text
+        return copy
 
     def __call__(self, batch: Batch) -> dict[str, Sequence[Any]]:
         """A batch of rows with their texts as of this epoch, for `datasets.Dataset.set_transform`."""

@@ -1,25 +1,14 @@
 """Options of every job that scores a corpus: where the texts come from, and how models read them."""
 
 from elusive.choices import Impl
-from elusive.config.fields import CORPUS, SCORING, Indices, Place, TagNames, option
-from elusive.config.loaded import LoadedModelsConfig
+from elusive.config.fields import CORPUS, SCORING, Indices, Place, option
+from elusive.config.texts import TextsConfig
 
 
-class ScoredCorpusConfig(LoadedModelsConfig):
+class ScoredCorpusConfig(TextsConfig):
     """The corpus and the scoring, beside the loading of models."""
 
     corpus: Place = option("sample:biographies", CORPUS, "A file, a folder, or a Hugging Face dataset.")
-    text_column: str | None = option(None, CORPUS, "Column of the text; `text` unless told.")
-    id_column: str | None = option(None, CORPUS, "Column of the id; `id` where there is one, else made from content.")
-    split: str = option("train", CORPUS, "Split of a Hugging Face dataset.")
-    paragraphs: bool = option(False, CORPUS, "In .txt files, each paragraph is a text.")
-    strip_tags: TagNames = option(
-        (),
-        CORPUS,
-        "Remove these inline tags: city makes Halton of <city>Halton</city>; several as city,name.",
-        metavar="TAG,TAG",
-    )
-    limit: int | None = option(None, CORPUS, "Only the first N texts: a preview.", ge=1)
 
     layers: Indices | None = option(None, SCORING, "Layers to average over, as 0,4-7,-1; all unless told.")
     heads: Indices | None = option(None, SCORING, "Heads to average over; all unless told.")

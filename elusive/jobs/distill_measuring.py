@@ -88,7 +88,7 @@ class Measuring:
         with self.progress.stage("answer dev questions", total=len(asked), unit="questions") as advance:
             answers = []
             for part in batches(asked, size=self.config.reader_batch):
-                answers += _own_answers(reader, part)
+                answers += own_answers(reader, part)
                 advance(len(part))
         found = reading(questions.dev, answers)
         return found.em.mean or 0.0, found.f1.mean or 0.0
@@ -100,9 +100,9 @@ class Measuring:
         return n_unanswerable(questions.dev, (index.passage(place) for place in range(len(index))))
 
 
-def _own_answers(reader: Reader, questions: Sequence[Question]) -> list[str]:
+def own_answers(reader: Reader, questions: Sequence[Question]) -> list[str]:
     """What a reader answers; nothing, and so nothing right, to a question that it cannot read."""
     try:
         return reader.answers(questions)
     except InputError:
-        return [""] if len(questions) == 1 else [_own_answers(reader, [question])[0] for question in questions]
+        return [""] if len(questions) == 1 else [own_answers(reader, [question])[0] for question in questions]

@@ -26,7 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
     source = folder / "source"  # a build in the checkout would leave its own files there, and find old ones
-    for part in ("elusive", "cli"):
+    for part in ("elusive", "cli", "recipes"):
         shutil.copytree(ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source)
@@ -40,11 +40,21 @@ def test_the_wheel_holds_the_two_packages_and_what_they_ship(wheel: Path) -> Non
         sizes = {info.filename: info.file_size for info in archive.infolist()}
     assert {name.split("/")[0] for name in sizes} == {"elusive", "elusive_cli", "elusive-0.1.0.dist-info"}
     assert "elusive/py.typed" in sizes
-    assert sum(sizes.values()) < 10 * 2**20
+    assert wheel.stat().st_size < EMBEDDED_BYTES_BELOW
     embedded = {name: size for name, size in sizes.items() if name.startswith("elusive/embedded/")}
     assert set(embedded) == {"elusive/embedded/__init__.py"} | files_under(*MODELS.values(), *SAMPLES.values())
     assert "elusive/embedded/tiny-encoder/1_Pooling/config.json" in embedded
     assert sum(embedded.values()) < EMBEDDED_BYTES_BELOW
+
+
+def test_of_the_recipes_the_yaml_files_alone_are_in_the_wheel(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if "recipes" in name and not name.startswith("elusive_cli/")}
+        text = archive.read("elusive/recipes/nq-fine-tuned.yaml").decode()
+    held -= {f"elusive/jobs/{file.name}" for file in (ROOT / "elusive" / "jobs").glob("recipe*.py")}
+    yaml = {f"elusive/recipes/{file.name}" for file in (ROOT / "recipes").glob("*.yaml")}
+    assert held == yaml | {"elusive/recipes/__init__.py"}
+    assert text == (ROOT / "recipes" / "nq-fine-tuned.yaml").read_text(encoding="utf-8")
 
 
 def files_under(*places: Path) -> set[str]:
@@ -81,6 +91,16 @@ def test_installed_it_runs_from_another_folder(wheel: Path, tmp_path: Path) -> N
     )
     assert done.stdout.startswith(str(site))
     assert (tmp_path / "augmented" / "run.json").exists()
+    code = "import elusive_cli.app; elusive_cli.app.main()"
+    listed = subprocess.run(
+        [home / "bin" / "python", "-c", code, "recipes", "--json"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "nq-fine-tuned" in listed.stdout
 
 
 def test_all_that_is_imported_is_declared() -> None:

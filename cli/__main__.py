@@ -1,0 +1,5 @@
+"""`python -m elusive_cli` is `elusive`, with the Python that one names."""
+
+from .app import main
+
+main()

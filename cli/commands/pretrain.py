@@ -1,0 +1,100 @@
+"""`elusive pretrain`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from elusive.config import PretrainConfig, load
+
+from ..libraries import quieten_libraries
+from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
+from ..output import explained, show
+from ..words import count, duration, memory
+
+if TYPE_CHECKING:
+    from elusive.jobs.pretrain_plan import PretrainPlan
+    from elusive.pretraining.result import PretrainResult
+
+EPILOG = """
+Examples:
+
+  elusive pretrain out --model meta-llama/Llama-3.1-8B
+
+  elusive pretrain out --fresh --epochs 220 --model google/gemma-2-2b
+
+  elusive pretrain notes.jsonl --model ./base --replay general.jsonl:0.3 --packing --merge
+
+  torchrun --nproc_per_node 8 $(which elusive) pretrain out --model meta-llama/Llama-3.1-70B
+"""
+
+
+@options_of(PretrainConfig, argument="data")
+def pretrain(
+    flags: Mapping[str, Any],
+    *,
+    config: Config = None,
+    assignments: Set = None,
+    dry_run: DryRun = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Let a model go on learning from texts, by LoRA or whole.
+
+    Texts are the copies that elusive augment wrote, copies drawn afresh each epoch from its clues, or any others. No
+    text is cut: a long one becomes several rows. What comes out is an ordinary peft adapter, or with --merge or
+    --lora 0 an ordinary model.
+    """
+    with explained():
+        from elusive.progress import Bars
+
+        options = load(PretrainConfig, file=config, assignments=assignments or [], flags=flags)
+        progress = Bars(quiet=quiet or as_json)
+        quieten_libraries()
+        if dry_run:
+            from elusive.jobs.pretrain_plan import plan_pretrain
+
+            plan = plan_pretrain(options, overwrite=overwrite, progress=progress)
+            show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
+            return
+        from elusive.distillation.processes import is_first_process
+        from elusive.jobs.pretrain import run
+
+        result = run(options, overwrite=overwrite, progress=progress)
+        if is_first_process():
+            show(asdict(result), as_json=as_json, table=lambda: _result_rows(result))
+
+
+def _plan_rows(plan: "PretrainPlan") -> list[tuple[str, str]]:
+    rows = [
+        ("texts", f"{plan.texts:,}, {plan.rejected:,} rejected"),
+        ("rows", f"{plan.rows:,} shown, {plan.replayed:,} replayed beside them"),
+        ("steps", f"{plan.steps:,}, {plan.epochs:.1f} epochs"),
+        ("tokens", count(plan.tokens)),
+        ("weights", f"{count(plan.parameters)} trained of {count(plan.all_parameters)}"),
+        ("memory", f"{memory(plan.peak_bytes)} with a step; the optimizer takes {memory(plan.optimizer_bytes)} more"),
+        ("time", f"about {duration(plan.seconds)}"),
+        *_warnings(plan.warnings),
+    ]
+    options = {name: value for name, value in plan.options.items() if value is not None}
+    return [*rows, ("options", " ".join(f"{name}={value}" for name, value in options.items()))]
+
+
+def _result_rows(result: "PretrainResult") -> list[tuple[str, str]]:
+    written = " and ".join(f"{result.out}/{name}" for name in (result.adapter, result.model) if name)
+    replayed = f", {result.replayed:,} replayed beside them" if result.replayed else ""
+    rejected = f", {result.rejected:,} rows rejected (rejected.jsonl)" if result.rejected else ""
+    return [
+        ("texts", f"{result.texts:,}{rejected}"),
+        ("rows", f"{result.rows:,} shown{replayed}"),
+        ("steps", f"{result.steps:,}, {result.epochs:.1f} epochs, {count(result.tokens)} tokens"),
+        ("loss", f"{result.loss['first']:.3f} at first, {result.loss['last']:.3f} at last"),
+        ("weights", f"{count(result.parameters)} trained"),
+        ("time", duration(sum(result.seconds.values()))),
+        *_warnings(result.warnings),
+        ("written", written),
+    ]
+
+
+def _warnings(warnings: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [("warning", warning) for warning in warnings]

@@ -1,0 +1,116 @@
+"""Options of `elusive pretrain`."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from pydantic import field_validator, model_validator
+
+from elusive.choices import DropBy, Schedule
+from elusive.config.fields import CORPUS, DROPOUT, MODELS, OUTPUT, TRAINING, Patterns, Place, option
+from elusive.config.texts import TextsConfig
+
+_NOT_FRESH = ("text_column", "id_column", "paragraphs", "strip_tags")
+
+
+class PretrainConfig(TextsConfig):
+    """Everything that `elusive pretrain` can be told; descriptions are its help."""
+
+    data: Place = option(
+        "sample:biographies", CORPUS, "A finished folder of elusive augment, a file, a folder, or a dataset."
+    )
+    replay: Patterns = option(
+        (),
+        CORPUS,
+        "Against forgetting: rows of other data as a share of all rows, as general.jsonl:0.3; may be given again.",
+        metavar="DATA:SHARE",
+    )
+
+    fresh: bool = option(False, DROPOUT, "Draw copies afresh each epoch from the clues that lie with the data.")
+    originals_every: int | None = option(
+        None, DROPOUT, "With --fresh: epochs from one showing of the originals to the next; 11 unless told.", ge=1
+    )
+    drop_by: DropBy = option("delete", DROPOUT, "With --fresh: take tokens out, or let them stand, seen by none.")
+
+    model: Place = option("tiny:large", MODELS, "The model that is to learn: a folder or Hub name.", metavar="MODEL")
+    revision: str | None = option(None, MODELS, "Its branch, tag or commit.")
+    lora: int = option(16, TRAINING, "Rank of the LoRA adapter; 0 trains all weights.", ge=0)
+    lora_alpha: int = option(16, TRAINING, "Its scale, times its rank.", ge=1)
+    lora_dropout: float = option(0.0, TRAINING, "Its dropout.", ge=0, lt=1)
+    lora_targets: str = option("all-linear", TRAINING, "Layers it sits on, by name, as q_proj,v_proj.")
+    epochs: int = option(20, TRAINING, "How often the data is gone through; replayed rows do not count.", ge=1)
+    steps: int | None = option(None, TRAINING, "Optimizer steps, instead of epochs.", ge=1)
+    batch_size: int = option(8, TRAINING, "Rows of a step, of all processes together.", ge=1)
+    accumulation: int = option(1, TRAINING, "Parts in which a step's rows are worked through.", ge=1)
+    lr: float = option(5e-4, TRAINING, "Highest learning rate.", gt=0)
+    warmup: float = option(0.1, TRAINING, "Share of the steps in which it is reached.", ge=0, le=1)
+    schedule: Schedule = option("linear", TRAINING, "How it falls afterwards.")
+    clip: float = option(1.0, TRAINING, "Largest norm of the gradient.", gt=0)
+    weight_decay: float = option(0.0, TRAINING, "Of AdamW.", ge=0)
+    max_length: int | None = option(
+        None,
+        TRAINING,
+        "Tokens of a row; a longer text becomes several. The model's context unless told, at most 1,024.",
+        ge=2,
+    )
+    packing: bool = option(False, TRAINING, "Fill rows with several texts, which do not see one another.")
+    eos: bool = option(True, TRAINING, "End each text with EOS.")
+    bf16: bool | None = option(None, TRAINING, "Train in mixed precision; on GPUs that can, unless told.")
+    gradient_checkpointing: bool = option(False, TRAINING, "Compute activations anew: slower, in less memory.")
+    seed: int = option(0, TRAINING, "Of all draws.", ge=0)
+
+    out: Place = option("pretrained", OUTPUT, "Output folder.")
+    merge: bool = option(False, OUTPUT, "Write the model with the adapter merged into it, too.")
+    save_every: int = option(200, OUTPUT, "Steps from one checkpoint to the next.", ge=1)
+    report_to: str | None = option(None, OUTPUT, "Trackers of accelerate: tensorboard, trackio or wandb.")
+
+    @property
+    def replayed(self) -> tuple[tuple[str, float], ...]:
+        """What is replayed, and its share in all rows."""
+        return tuple(_source_and_share(written) for written in self.replay)
+
+    @field_validator("replay")
+    @classmethod
+    def _shares_leave_room(cls, replay: Sequence[str]) -> Sequence[str]:
+        if sum(_source_and_share(written)[1] for written in replay) >= 1:
+            raise ValueError("the shares leave no room for the data itself; expected less than 1 together")
+        return replay
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.fresh:
+            for name in _NOT_FRESH:
+                if getattr(self, name):
+                    raise ValueError(
+                        f"--{name.replace('_', '-')} is for reading texts, and --fresh takes those of the augment "
+                        "folder as they are; leave one out"
+                    )
+        elif self.originals_every or self.drop_by != "delete":
+            name = "--originals-every" if self.originals_every else f"--drop-by {self.drop_by}"
+            raise ValueError(f"{name} is for dropout drawn while training; add --fresh")
+        if self.packing and self.drop_by == "attention":
+            raise ValueError("--packing and --drop-by attention both say who sees whom; give one of them")
+        if not self.lora and (self.quantize or self.merge):
+            why = "quantised weights cannot be trained" if self.quantize else "without an adapter nothing is merged"
+            name = "--quantize" if self.quantize else "--merge"
+            raise ValueError(f"--lora 0 trains all weights, and {why}; leave {name} out, or give --lora a rank")
+        if self.merge and self.quantize:
+            raise ValueError(
+                "--merge would round the adapter into quantised weights; leave it out, and merge into the whole base "
+                "by peft's merge_and_unload"
+            )
+        return self
+
+
+def _source_and_share(written: str) -> tuple[str, float]:
+    source, colon, share = written.rpartition(":")
+    try:
+        value = float(share)
+    except ValueError:
+        value = 0.0
+    if not (colon and source and 0 < value < 1):
+        raise ValueError(f"{written!r} is no DATA:SHARE with a share between 0 and 1, as general.jsonl:0.3")
+    return source, value
+
+
+PRETRAIN_NEUTRAL_OPTIONS = frozenset({"out", "report_to", "save_every"})
+"""Options of `PretrainConfig` under which another value gives the same weights."""

@@ -1,0 +1,228 @@
+"""`elusive pretrain`: a model goes on learning from texts, by LoRA or whole (METHOD 1.4).
+
+    read       texts, as they are or with dropout drawn afresh each epoch, and what is replayed
+    train      by transformers' Trainer, from the last checkpoint on
+    write      the adapter, or the model
+
+With several processes, the first one writes.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from elusive.config import PretrainConfig, build
+from elusive.data.rejected import RejectedLog
+from elusive.data.run_folder import RunFolder, open_run
+from elusive.data.sealed import write_sealed
+from elusive.distillation.processes import open_processes
+from elusive.jobs.memory import MemoryGauge
+from elusive.jobs.pretrain_data import TrainingData, read_all
+from elusive.jobs.pretrain_models import in_bf16, learner_source, load_model, recorded_options, settings_of
+from elusive.jobs.record import versions
+from elusive.jobs.timing import timed
+from elusive.models import ModelSource
+from elusive.pretraining.batches import Collator, Slots
+from elusive.pretraining.checkpoints import Checkpoints
+from elusive.pretraining.documents import DocumentTokenizer
+from elusive.pretraining.learner import own_tokenizer, row_len, save_adapter, save_model
+from elusive.pretraining.metrics_file import MetricsFile
+from elusive.pretraining.result import PretrainResult
+from elusive.pretraining.settings import DivergedError, rows_per_pass
+from elusive.progress import Bars, Progress
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from torch import nn
+
+ADAPTER, MODEL, METRICS, REJECTED = "adapter", "model", "metrics.jsonl", "rejected.jsonl"
+PRODUCTS = (f"{ADAPTER}/*", f"{MODEL}/*", METRICS, REJECTED)
+
+
+def pretrain(
+    data: str | Path = "sample:biographies",
+    *,
+    model: str = "tiny:large",
+    out: str | Path = "pretrained",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> PretrainResult:
+    """Let a model go on learning from texts.
+
+    The same call with the same options and folder goes on where an earlier one was stopped.
+
+    Args:
+        data: a finished folder of `elusive augment`, or any source of texts (`elusive.data.corpus.read_corpus`).
+        model: a folder, a Hub name, or `tiny:large`.
+        out: the output folder.
+        overwrite: start anew in a folder that holds another run.
+        progress: where to report; bars on stderr by default.
+        **options: the fields of `elusive.config.PretrainConfig`, which are the command's options.
+
+    Raises:
+        ElusiveError: anything that the user can mend, in one line.
+    """
+    names = {"data": str(data), "model": model, "out": str(out)}
+    return run(build(PretrainConfig, names | options), overwrite=overwrite, progress=progress or Bars())
+
+
+def run(config: PretrainConfig, *, overwrite: bool = False, progress: Progress) -> PretrainResult:
+    """`pretrain` from validated options."""
+    accelerator = open_processes(
+        device=config.device, bf16=in_bf16(config), trackers=config.report_to, folder=Path(config.out)
+    )
+    rows_per_pass(config.batch_size, accumulation=config.accumulation, world=accelerator.num_processes)
+    options = recorded_options(config)
+    with contextlib.ExitStack() as held:
+        folder = RunFolder(Path(config.out), options)
+        if accelerator.is_main_process:
+            folder = held.enter_context(open_run(Path(config.out), options, products=PRODUCTS, overwrite=overwrite))
+        accelerator.wait_for_everyone()
+        if folder.finished:
+            progress.say(f"{config.out} already holds this run, finished; nothing to do (--overwrite starts anew)")
+            before = TypeAdapter(PretrainResult).validate_python(folder.finished["result"])
+            return replace(before, already_done=True, out=config.out)
+        heard = progress if accelerator.is_main_process else Bars(quiet=True)
+        try:
+            return _Run(config, folder, accelerator, heard).to_the_end()
+        except DivergedError as error:
+            diverged = error
+    raise diverged  # past the folder, which any other error of a run's first call clears: figures and checkpoint stay
+
+
+@dataclass
+class _Run:
+    """One run in its folder, or the share of a process in it."""
+
+    config: PretrainConfig
+    folder: RunFolder
+    accelerator: "Accelerator"
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+    gauge: MemoryGauge = field(default_factory=MemoryGauge)
+    n_rejected: int = 0
+    n_tokens: int = 0
+
+    def to_the_end(self) -> PretrainResult:
+        with timed(self.seconds, "read"):
+            data = self._read()
+        for warning in data.warnings:
+            self.progress.say(f"warning: {warning}")
+        with timed(self.seconds, "load"):
+            model = load_model(self.config)
+        n_parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+        with timed(self.seconds, "train"):
+            self._train(model, data)
+        with timed(self.seconds, "write"):
+            if self._is_main:
+                self._write(model)
+            self.accelerator.wait_for_everyone()
+        return self._finish(data, n_parameters)
+
+    @property
+    def _is_main(self) -> bool:
+        return bool(self.accelerator.is_main_process)
+
+    @cached_property
+    def _source(self) -> ModelSource:
+        return learner_source(self.config)
+
+    @cached_property
+    def _tokenizer(self) -> DocumentTokenizer:
+        return DocumentTokenizer(own_tokenizer(self._source), eos=self.config.eos)
+
+    @cached_property
+    def _metrics(self) -> MetricsFile:
+        return MetricsFile(self.folder.path / METRICS)
+
+    def _read(self) -> TrainingData:
+        max_len = row_len(self._source, self.config.max_length)
+        given: dict[str, Any] = {"max_len": max_len, "progress": self.progress}
+        if not self._is_main:
+            return read_all(self.config, self._tokenizer, on_rejected=lambda _rejection: None, **given)
+        with RejectedLog(self.folder.path / REJECTED) as log:
+            data = read_all(self.config, self._tokenizer, on_rejected=log, **given)
+            self.n_rejected = log.n_rejected
+        return data
+
+    def _train(self, model: "nn.Module", data: TrainingData) -> None:
+        from elusive.pretraining.training import Training
+
+        config, accelerator = self.config, self.accelerator
+        checkpoints = Checkpoints(self.folder.work / "parts" / "checkpoints")
+        start = checkpoints.latest()
+        accelerator.wait_for_everyone()  # all know where to go on before one clears up
+        if self._is_main:
+            checkpoints.keep_only(start)
+            self._metrics.cut_after(start)
+        if config.report_to:
+            accelerator.init_trackers("elusive")
+        slots = Slots(data.order, data.streams)
+        training = Training(
+            model=model,
+            settings=settings_of(config, steps=data.order.n_steps, world=accelerator.num_processes),
+            slots=slots,
+            collator=Collator(pad=self._tokenizer.pad, packed=config.packing, hides=config.drop_by == "attention"),
+            checkpoints=checkpoints,
+            on_figures=lambda step, figures: self._note(step, figures, data),
+        )
+        self.n_tokens = sum(int(row["tokens"]) for row in self._metrics.rows()[-1:])
+        with self.progress.stage("train", total=data.order.n_steps, unit="steps") as advance:
+            advance(start)
+
+            def on_step(step: int) -> None:
+                self.n_tokens += slots.n_tokens(step - 1)
+                advance(1)
+
+            training.run(start, on_step)
+        for tracker in accelerator.trackers:
+            tracker.finish()
+
+    def _note(self, step: int, figures: Mapping[str, float], data: TrainingData) -> None:
+        """What was measured, for whoever looks on."""
+        if self._is_main:
+            row = {"epoch": round(data.epochs_after(step), 4), **figures, "tokens": self.n_tokens}
+            self._metrics.add({"step": step, **row})
+            self.accelerator.log(row, step=step)
+
+    def _write(self, model: "nn.Module") -> None:
+        """The products, sealed, so that a folder in which one of them is gone counts as unfinished."""
+        path = self.folder.path
+        whole: Any = model
+        if self.config.lora:
+            save_adapter(model, self._source, path / ADAPTER)
+            whole = whole.merge_and_unload() if self.config.merge else None
+        if whole is not None:
+            save_model(whole, self._tokenizer.tokenizer, path / MODEL)
+        files = [file for name in (ADAPTER, MODEL) for file in sorted((path / name).glob("*"))]
+        write_sealed(self.folder.work / "parts" / "products.json", {}, files=[*files, path / METRICS])
+
+    def _finish(self, data: TrainingData, n_parameters: int) -> PretrainResult:
+        config, order = self.config, data.order
+        rows = self._metrics.rows()
+        result = PretrainResult(
+            texts=data.n_texts,
+            rows=data.n_shown,
+            replayed=data.n_replayed,
+            rejected=self.n_rejected,
+            steps=order.n_steps,
+            epochs=round(data.epochs_after(order.n_steps), 4),
+            tokens=int(rows[-1]["tokens"]),
+            parameters=n_parameters,
+            loss={"first": rows[0]["loss"], "last": rows[-1]["loss"]},
+            warnings=data.warnings,
+            seconds={stage: round(spent, 3) for stage, spent in self.seconds.items()},
+            peak_bytes=self.gauge.peak_bytes,
+            adapter=ADAPTER if config.lora else None,
+            model=MODEL if config.merge or not config.lora else None,
+            out=config.out,
+        )
+        if self._is_main:
+            self.folder.finish({"result": asdict(result), "versions": versions()})
+        return result

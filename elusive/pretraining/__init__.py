@@ -1,0 +1,1 @@
+"""Continual pretraining: what the rows of a run are, and the run itself, by transformers' Trainer."""

@@ -1,0 +1,41 @@
+"""What a pretraining comes to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainResult:
+    """What a run made.
+
+    Attributes:
+        texts, rows, replayed: texts of the data; rows of it that were shown, each showing counted; rows replayed.
+        rejected: rows of files that could not be used.
+        steps, epochs: optimizer steps, and how often the data was gone through.
+        tokens: that were read in training, replayed ones too.
+        parameters: weights that were trained.
+        loss: mean loss of a token, in nats, at the `first` step and over the `last` few.
+        warnings: what speaks against the training, a line each.
+        seconds: per stage of this call.
+        peak_bytes: largest memory: of the GPUs, else of the process.
+        adapter, model: names of the folders in `out` that were written.
+        already_done: the folder held this very run, and nothing was computed.
+        out: the folder.
+    """
+
+    texts: int
+    rows: int
+    replayed: int
+    rejected: int
+    steps: int
+    epochs: float
+    tokens: int
+    parameters: int
+    loss: Mapping[str, float]
+    warnings: tuple[str, ...]
+    seconds: Mapping[str, float]
+    peak_bytes: int
+    adapter: str | None
+    model: str | None
+    already_done: bool = False
+    out: str

@@ -1,0 +1,138 @@
+"""A pretraining that is killed anywhere goes on, and ends with the weights that it would have had: bit for bit."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elusive.jobs import pretrain as job
+from elusive.pretraining import checkpoints, training
+from elusive.pretraining.result import PretrainResult
+from elusive.progress import Bars
+from tests.files import contents
+from tests.integration.faults.forks import KILLED, Forks
+from tests.tiny import WORDS, save_llama
+
+# Dropout, so that the draws of a resumed run count; no multiple of the steps between lines of metrics.
+SHORT = {"steps": 14, "batch_size": 4, "save_every": 4, "lora_dropout": 0.2, "lr": 1e-2, "device": "cpu"}
+ARMS = {"adapter": {"merge": True}, "whole": {"lora": 0, "lora_dropout": 0.0, "packing": True}}
+
+# Where a run is killed: the room, the name in it, and the call before which.
+MOMENTS: dict[str, tuple[Any, str, int]] = {
+    "first step": (training._Trainer, "training_step", 1),
+    "after a checkpoint": (training._Trainer, "training_step", 7),
+    "after metrics": (training._Trainer, "training_step", 12),
+    "checkpoint, before it counts": (checkpoints, "write_sealed", 2),
+    "checkpoint before, as it goes": (checkpoints.shutil, "rmtree", 2),
+    "after the last step": (job._Run, "_write", 1),
+    "after the products": (job, "write_sealed", 1),
+}
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "texts.jsonl"
+    path.write_text("".join(json.dumps({"text": WORDS[3 * i :]}) + "\n" for i in range(11)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return save_llama(tmp_path_factory.mktemp("base"), seed=1)
+
+
+def killing(room: Any, name: str, at: int) -> None:
+    """From here on this process is killed before call number `at`."""
+    real, calls = getattr(room, name), 0
+
+    def counted(*given: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*given, **options)
+
+    setattr(room, name, counted)
+
+
+Pretrain = Callable[..., PretrainResult]
+Whole = Callable[[str], tuple[PretrainResult, Path]]
+
+
+@pytest.fixture(scope="module")
+def pretrained(texts: Path, base: str) -> Pretrain:
+    def run(out: Path, **options: Any) -> PretrainResult:
+        replay = (f"{texts}:0.25",)
+        return job.pretrain(texts, model=base, out=out, replay=replay, progress=Bars(quiet=True), **SHORT | options)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(pretrained: Pretrain, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """What a run makes that nobody kills, by its arm."""
+    runs: dict[str, tuple[PretrainResult, Path]] = {}
+
+    def run(arm: str) -> tuple[PretrainResult, Path]:
+        if arm not in runs:
+            out = tmp_path_factory.mktemp("whole") / "out"
+            runs[arm] = pretrained(out, **ARMS[arm]), out
+        return runs[arm]
+
+    return run
+
+
+def made(out: Path) -> dict[str, bytes]:
+    """What two runs of the same options have in common, to the last bit."""
+    return contents(out, "adapter", "model") | {"metrics.jsonl": (out / "metrics.jsonl").read_bytes()}
+
+
+@pytest.mark.parametrize(
+    ("arm", "moment"), [*(("adapter", moment) for moment in MOMENTS), ("whole", "after a checkpoint")]
+)
+def test_a_killed_run_goes_on_to_the_same_end(
+    pretrained: Pretrain, whole: Whole, tmp_path: Path, arm: str, moment: str
+) -> None:
+    expected, undisturbed = whole(arm)
+    out = tmp_path / "out"
+
+    def until_killed() -> None:
+        killing(*MOMENTS[moment])
+        pretrained(out, **ARMS[arm])
+
+    ended = Forks(tmp_path).in_child(until_killed)
+    assert ended.status == KILLED, ended.said
+    result = pretrained(out, **ARMS[arm])
+    assert not result.already_done
+    assert made(out) == made(undisturbed)
+    assert (result.loss, result.tokens, result.steps) == (expected.loss, expected.tokens, expected.steps)
+    assert {file.name for file in (out / ".elusive").iterdir()} <= {"lock"}
+
+
+def test_one_checkpoint_is_kept_and_not_gone_on_from_if_it_was_changed(
+    pretrained: Pretrain, whole: Whole, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def until_killed() -> None:
+        killing(*MOMENTS["after a checkpoint"])
+        pretrained(out, **ARMS["adapter"])
+
+    Forks(tmp_path).in_child(until_killed)
+    [kept] = (out / ".elusive/parts/checkpoints").iterdir()
+    assert not list(kept.glob("*.bin")), "nothing is pickled but what is read back as plain tensors"
+    weights = kept / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    pretrained(out, **ARMS["adapter"])
+    assert made(out) == made(whole("adapter")[1])
+
+
+def test_a_finished_run_is_left_as_it_is(pretrained: Pretrain, whole: Whole) -> None:
+    result, out = whole("adapter")
+    again = pretrained(out, **ARMS["adapter"])
+    assert again.already_done
+    assert (again.loss, again.steps) == (result.loss, result.steps)
