@@ -47,6 +47,10 @@ class ModelError(ElusiveError):
     """A model or tokenizer that cannot be loaded, seen into or trusted (NaN scores)."""
 
 
+class DivergedError(ModelError):
+    """A loss, gradient or vector of a training that is no number; the last checkpoint is from before it."""
+
+
 class OptionError(ElusiveError, ValueError):
     """An option, or a combination of options, that makes no sense."""
 

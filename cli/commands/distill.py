@@ -62,8 +62,8 @@ def distill(
             plan = plan_distill(options, overwrite=overwrite, progress=progress)
             show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
             return
-        from elusive.distillation.processes import is_first_process
         from elusive.jobs.distill import run
+        from elusive.processes import is_first_process
 
         result = run(options, overwrite=overwrite, progress=progress)
         if is_first_process():

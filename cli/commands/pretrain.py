@@ -24,7 +24,7 @@ Examples:
 
   elusive pretrain notes.jsonl --model ./base --replay general.jsonl:0.3 --packing --merge
 
-  torchrun --nproc_per_node 8 $(which elusive) pretrain out --model meta-llama/Llama-3.1-70B
+  torchrun --nproc_per_node 8 $(which elusive) pretrain out --model meta-llama/Llama-3.1-8B
 """
 
 
@@ -57,8 +57,8 @@ def pretrain(
             plan = plan_pretrain(options, overwrite=overwrite, progress=progress)
             show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
             return
-        from elusive.distillation.processes import is_first_process
         from elusive.jobs.pretrain import run
+        from elusive.processes import is_first_process
 
         result = run(options, overwrite=overwrite, progress=progress)
         if is_first_process():

@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from elusive.distillation.processes import average_gradients
 from elusive.distillation.tensors import load_optimizer, save_optimizer
-from elusive.errors import ModelError
+from elusive.errors import DivergedError
+from elusive.processes import average_gradients
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-
-class DivergedError(ModelError):
-    """A loss, gradient or vector that is no number; the weights are as they were before it."""
 
 
 @dataclass(eq=False)

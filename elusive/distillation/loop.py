@@ -25,7 +25,7 @@ from elusive.distillation.data_order import batch_at
 from elusive.distillation.diagnostics import TeacherDiagnostics
 from elusive.distillation.evaluation import gain
 from elusive.distillation.gate import Alarm, Alarms
-from elusive.distillation.learner import DivergedError, Learner
+from elusive.distillation.learner import Learner
 from elusive.distillation.losses import trust_loss
 from elusive.distillation.refresh import RefreshPolicy, overlap_at, refresh_policy
 from elusive.distillation.retriever import Retriever
@@ -33,7 +33,7 @@ from elusive.distillation.settings import TrainingSettings
 from elusive.distillation.state import LoopState
 from elusive.distillation.teachers import Lesson, mask_of
 from elusive.distillation.watch import Look, look
-from elusive.errors import InputError, ModelError
+from elusive.errors import DivergedError, InputError, ModelError
 from elusive.progress import Progress
 from elusive.readers.opening import save_reader
 from elusive.readers.reader import batches

@@ -15,9 +15,10 @@ import torch
 from elusive.data.questions import Question
 from elusive.distillation.checkpoint import Checkpoints
 from elusive.distillation.data_order import batch_at
-from elusive.distillation.learner import DivergedError, Learner
+from elusive.distillation.learner import Learner
 from elusive.distillation.loop import READER
 from elusive.distillation.settings import TrainingSettings
+from elusive.errors import DivergedError
 from elusive.progress import Progress
 from elusive.readers.opening import save_reader
 from elusive.readers.reader import Reader, batches

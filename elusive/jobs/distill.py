@@ -26,7 +26,6 @@ from elusive.data.rejected import RejectedLog
 from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.sealed import read_sealed, write_sealed
 from elusive.distillation.loop import RETRIEVER, Outcome, RetrieverLoop
-from elusive.distillation.processes import open_processes
 from elusive.distillation.reader_tuning import ReaderTuning
 from elusive.distillation.result import After, Before, DistillResult, answers_of, hit_rates
 from elusive.distillation.retriever import Retriever
@@ -48,6 +47,7 @@ from elusive.jobs.distill_products import (
 )
 from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
 from elusive.jobs.timing import timed
+from elusive.processes import open_processes
 from elusive.progress import Bars, Progress
 from elusive.readers.reader import Reader
 from elusive.retrieval.encoder import Encoder

@@ -20,7 +20,7 @@ from elusive.config import PretrainConfig, build
 from elusive.data.rejected import RejectedLog
 from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.sealed import write_sealed
-from elusive.distillation.processes import open_processes
+from elusive.errors import DivergedError
 from elusive.jobs.memory import MemoryGauge
 from elusive.jobs.pretrain_data import TrainingData, read_all
 from elusive.jobs.pretrain_models import in_bf16, learner_source, load_model, recorded_options, settings_of
@@ -33,7 +33,8 @@ from elusive.pretraining.documents import DocumentTokenizer
 from elusive.pretraining.learner import own_tokenizer, row_len, save_adapter, save_model
 from elusive.pretraining.metrics_file import MetricsFile
 from elusive.pretraining.result import PretrainResult
-from elusive.pretraining.settings import DivergedError, rows_per_pass
+from elusive.pretraining.settings import rows_per_pass
+from elusive.processes import open_processes
 from elusive.progress import Bars, Progress
 
 if TYPE_CHECKING:

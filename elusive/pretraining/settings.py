@@ -3,11 +3,7 @@
 from dataclasses import dataclass
 
 from elusive.choices import Schedule
-from elusive.errors import ModelError, OptionError
-
-
-class DivergedError(ModelError):
-    """A loss or gradient that is no number; the last checkpoint is from before it."""
+from elusive.errors import OptionError
 
 
 @dataclass(frozen=True, kw_only=True)

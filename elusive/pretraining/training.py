@@ -19,10 +19,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from elusive.errors import DivergedError
 from elusive.pretraining.batches import NO_CACHE, Collator, Slots
 from elusive.pretraining.checkpoints import Checkpoints
 from elusive.pretraining.loss import token_mean
-from elusive.pretraining.settings import DivergedError, TrainingSettings
+from elusive.pretraining.settings import TrainingSettings
 from elusive.types import Tensor
 
 LOG_EVERY: Final = 10

@@ -11,12 +11,12 @@ from elusive.data.questions import Passage, Question
 from elusive.distillation.checkpoint import Checkpoints
 from elusive.distillation.learner import Learner
 from elusive.distillation.loop import Outcome, RetrieverLoop
-from elusive.distillation.processes import open_processes
 from elusive.distillation.retriever import Retriever
 from elusive.distillation.settings import TrainingSettings
 from elusive.distillation.teachers import Lesson
 from elusive.metrics import has_answer
 from elusive.models import ModelSource
+from elusive.processes import open_processes
 from elusive.progress import Bars
 from elusive.retrieval.encoder import Encoder, load_encoder
 from elusive.retrieval.encoder_options import EncoderOptions

@@ -10,11 +10,11 @@ from torch import nn
 
 from elusive.distillation.checkpoint import Checkpoints
 from elusive.distillation.data_order import batch_at
-from elusive.distillation.learner import DivergedError, Learner
-from elusive.distillation.processes import is_first_process, open_processes
+from elusive.distillation.learner import Learner
 from elusive.distillation.settings import TrainingSettings
 from elusive.distillation.tensors import load_optimizer, save_optimizer
-from elusive.errors import FolderError, OptionError
+from elusive.errors import DivergedError, FolderError, OptionError
+from elusive.processes import is_first_process, open_processes
 
 # -- order of the data -----------------------------------------------------------------------------------------------
 
