@@ -5,6 +5,7 @@ what is drawn again, since values inside one of them are not independent. Knows 
 costs 1,000 draws of as many values as there are.
 """
 
+import copy
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -89,7 +90,7 @@ def over_groups(values: Sequence[float], groups: Sequence[Hashable], *, seed: in
     Raises:
         OptionError: not as many groups as values.
     """
-    found = over_sums(*_sums_of_groups(values, groups), seed=seed)
+    found = _over_means([_sums_of_groups(values, groups)], seed=seed)
     defined = [value for value in values if not np.isnan(value)]
     sd = float(np.std(defined, ddof=1)) if len(defined) > 1 else None
     return replace(found, sd=sd, left_out=len(values) - found.n)
@@ -106,14 +107,16 @@ def over_sums(sums: NDArray[np.floating], counts: NDArray[np.integer], *, seed: 
     Returns:
         `n` is the number of values; `sd` is not known.
     """
-    return _over_means([(sums, counts)], seed=seed)
+    return _over_means([(sums, counts, ())], seed=seed)
 
 
 def over_strata(strata: Iterable[tuple[Sequence[float], Sequence[Hashable]]], *, seed: int = 0) -> Estimate:
     """The mean of several means that weigh the same, as of runs that differ in their seed.
 
-    Groups are drawn again within each stratum, as in `over_groups`, which is this with one stratum. So the interval
-    says what other groups might have given, and nothing of another stratum: `t_interval` of the strata's means does.
+    Groups are drawn again within each stratum, as in `over_groups`, which is this with one stratum. Strata of the very
+    same groups, in the same order, share each draw: the same people asked of several models are no more people for it.
+    So the interval says what other groups might have given, and nothing of another stratum: `t_interval` of the
+    strata's means does.
 
     Args:
         strata: values, NaN where not defined, and the group of each.
@@ -186,8 +189,8 @@ def spearman(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     return float(np.clip(ranks[0, 1], -1, 1))
 
 
-_Sums = tuple[NDArray[np.floating], NDArray[np.integer]]
-"""Sum and number of the values of each group."""
+_Sums = tuple[NDArray[np.floating], NDArray[np.integer], tuple[Hashable, ...]]
+"""Sum and number of the values of each group, and which groups these are."""
 
 
 def _sums_of_groups(values: Sequence[float], groups: Sequence[Hashable]) -> _Sums:
@@ -200,19 +203,24 @@ def _sums_of_groups(values: Sequence[float], groups: Sequence[Hashable]) -> _Sum
     numbered = (numbers.setdefault(g, len(numbers)) for g, kept in zip(groups, is_defined, strict=True) if kept)
     places = np.fromiter(numbered, dtype=np.intp)
     sums = np.bincount(places, given[is_defined], len(numbers)).astype(np.float64)
-    return sums, np.bincount(places, None, len(numbers))
+    return sums, np.bincount(places, None, len(numbers)), tuple(numbers)
 
 
 def _over_means(strata: Sequence[_Sums], *, seed: int) -> Estimate:
     """The mean of the strata's means, and its interval; `left_out` and `sd` are not known."""
     mean = low = high = None
-    if strata and all(len(sums) for sums, _ in strata):
-        mean = float(np.mean([sums.sum() / counts.sum() for sums, counts in strata]))
-    if strata and all(len(sums) > 1 for sums, _ in strata):
+    if strata and all(len(sums) for sums, *_ in strata):
+        mean = float(np.mean([sums.sum() / counts.sum() for sums, counts, _ in strata]))
+    if strata and all(len(sums) > 1 for sums, *_ in strata):
         rng = np.random.default_rng(seed)
-        means = np.mean([_drawn_means(sums, counts, rng) for sums, counts in strata], axis=0)
-        low, high = (float(bound) for bound in np.percentile(means, (2.5, 97.5)))
-    n = sum(int(counts.sum()) for _, counts in strata)
+        met: dict[tuple[Hashable, ...], np.random.Generator] = {}
+        means = []
+        for sums, counts, groups in strata:
+            draws = copy.deepcopy(met[groups]) if groups in met else rng
+            met.setdefault(groups, copy.deepcopy(rng))  # as it is before these groups are drawn
+            means.append(_drawn_means(sums, counts, draws))
+        low, high = (float(bound) for bound in np.percentile(np.mean(means, axis=0), (2.5, 97.5)))
+    n = sum(int(counts.sum()) for _, counts, _ in strata)
     return Estimate(mean=mean, sd=None, low=low, high=high, n=n, left_out=0)
 
 

@@ -67,7 +67,7 @@ def compare_arms(
 def _plan_rows(plan: "ArmsPlan") -> list[tuple[str, str]]:
     return [
         ("questions", f"{plan.questions:,} of each arm, over seeds"),
-        ("groups", f"{plan.groups:,}, likewise"),
+        ("groups", f"{plan.groups:,}, each counted once"),
         *((name, one_line(", ".join(folders))) for name, folders in plan.folders.items()),
     ]
 

@@ -1,10 +1,12 @@
 """`elusive recipes`: list, show, copy, run."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -37,6 +39,8 @@ recipes = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_WIDEST: Final = 120
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A recipe's name, or a YAML file.")]
 
 
@@ -56,6 +60,7 @@ def list_recipes(context: typer.Context, *, as_json: Json = False) -> None:
         from rich.console import Console
 
         table = table_of("recipe", "what it does", "hardware", "time", numbers=())
+        table.columns[0].no_wrap = True  # a name is there to be copied
         for name, head in heads.items():
             table.add_row(name, *(plain(" ".join(words.partition(";")[0].split())) for words in head.values()))
         Console(highlight=False).print(table)
@@ -161,8 +166,11 @@ def _relay(written: bytes) -> None:
 
 
 def _print_recipe(recipe: "Recipe") -> None:
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
     _heading(recipe.title)
-    typer.echo(f"{recipe.about.strip()}\n")
+    for paragraph in recipe.about.strip().split("\n\n"):
+        words = " ".join(paragraph.split())
+        typer.echo(textwrap.fill(words, width, break_long_words=False, break_on_hyphens=False) + "\n")
     rows = {"run it": recipe.command, "hardware": recipe.hardware, "time": recipe.time}
     show({}, as_json=False, table=lambda: [(name, " ".join(words.split())) for name, words in rows.items()])
     _heading("\nExpected")

@@ -43,7 +43,7 @@ def compare(arms: Sequence[Arm], *, references: Sequence[str], seed: int = 0) ->
         options=differing_options(arms),
         n_seeds=len(groups),
         n_questions=sum(map(len, groups)),
-        n_groups=sum(len(set(of_seed)) for of_seed in groups),
+        n_groups=len({group for of_seed in groups for group in of_seed}),
     )
     return replace(comparison, verdict=verdict(comparison), warnings=warnings(comparison))
 

@@ -1,6 +1,7 @@
 """In which options of evaluate, pretrain and augment arms differ, so that it is seen what a difference is due to.
 
-Options that name what a job hands to the next one are left out, and so is whatever differs between seeds.
+Options that name what a job hands to the next one are left out, and so is whatever differs between seeds; but how
+questions are asked must be the same in all arms at each seed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,10 @@ Differing = Mapping[str, Mapping[str, Any]]
 
 def differing_options(arms: Sequence[Arm]) -> dict[str, Differing]:
     """By job, the options in which arms differ; arms of which a job's record was not found are left out."""
-    found = {job: _differing({arm.name: _records(arm, job) for arm in arms}, names) for job, names in _COMPARED.items()}
+    found = {
+        job: _differing({arm.name: _records(arm, job) for arm in arms}, names, seed_by_seed=job == "evaluate")
+        for job, names in _COMPARED.items()
+    }
     return {job: options for job, options in found.items() if options}
 
 
@@ -53,13 +57,19 @@ def _records(arm: Arm, job: str) -> list[Mapping[str, Any]] | None:
     return known if len(known) == len(found) else None
 
 
-def _differing(arms: Mapping[str, list[Mapping[str, Any]] | None], names: frozenset[str]) -> Differing:
+def _differing(
+    arms: Mapping[str, list[Mapping[str, Any]] | None], names: frozenset[str], *, seed_by_seed: bool
+) -> Differing:
     known = {arm: records for arm, records in arms.items() if records}
     in_order = dict.fromkeys(name for records in known.values() for name in records[0] if name in names)
     options = {name: {arm: [one.get(name) for one in records] for arm, records in known.items()} for name in in_order}
     return {
-        name: {arm: values[0] for arm, values in by_arm.items()}
+        name: {arm: values[0] if _is_one(values) else values for arm, values in by_arm.items()}
         for name, by_arm in options.items()
-        if all(value == values[0] for values in by_arm.values() for value in values)
+        if (seed_by_seed or all(map(_is_one, by_arm.values())))
         and any(values != next(iter(by_arm.values())) for values in by_arm.values())
     }
+
+
+def _is_one(values: Sequence[Any]) -> bool:
+    return all(value == values[0] for value in values)

@@ -99,8 +99,8 @@ class ArmsComparison:
         differences: by measure, then reference, then arm.
         best: the arm with the highest mean of the first measure; of equal ones the first.
         options: by job and option, the value of each arm, where these differ; arms whose value is not known are left
-            out, and so are options that differ between the seeds of an arm.
-        n_seeds, n_questions, n_groups: of each arm; questions and groups are counted over seeds.
+            out, and so are options that differ between the seeds of an arm; of evaluate, these are lists, by seed.
+        n_seeds, n_questions, n_groups: of each arm; questions are counted at each seed, a group once.
         verdict: in sentences.
         warnings: what makes the arms hard to compare, in sentences.
     """

@@ -84,6 +84,13 @@ class ClosedBook:
             f"{self._limit} beside {self.max_new_tokens} new ones; {remedy}"
         )
 
+    def has_room_for(self, answers: Sequence[str]) -> bool:
+        """Whether the new tokens suffice for one of some answers."""
+        tokenizer = self.reader.tokenizer.tokenizer
+        written = [start + answer for answer in answers for start in ("", " ")]
+        ids = tokenizer(written, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+        return min(map(len, ids)) <= self.max_new_tokens
+
     def answers(self, prompts: Sequence[NDArray[np.int64]]) -> list[str]:
         """What the model writes after each prompt, in one batch."""
         model, tokenizer = self.reader.model, self.reader.tokenizer.tokenizer

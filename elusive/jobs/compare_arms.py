@@ -58,7 +58,7 @@ class ArmsPlan:
 
     Attributes:
         folders: of each arm, in the order of its seeds.
-        questions, groups: of each arm, over all seeds.
+        questions, groups: of each arm; questions are counted at each seed, a group once.
     """
 
     folders: Mapping[str, tuple[str, ...]]
@@ -117,7 +117,7 @@ def plan(config: CompareArmsConfig, *, overwrite: bool = False) -> ArmsPlan:
     return ArmsPlan(
         folders={arm.name: tuple(str(one.folder) for one in arm.evaluations) for arm in arms},
         questions=sum(len(one.answers) for one in arms[0].evaluations),
-        groups=sum(len({answer.group for answer in one.answers}) for one in arms[0].evaluations),
+        groups=len({answer.group for one in arms[0].evaluations for answer in one.answers}),
     )
 
 

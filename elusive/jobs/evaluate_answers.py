@@ -46,6 +46,12 @@ class Answering:
         """
         closed = ClosedBook(reader, self.config.max_new_tokens)
         prompts = self.prompts(closed, questions, shots)
+        n_cut = sum(not closed.has_room_for(one.question.answers) for one in questions)
+        if n_cut:
+            self.progress.say(
+                f"warning: all answers of {n_cut:,} of the {len(questions):,} questions are longer than "
+                f"{closed.max_new_tokens} tokens, and what the model writes is cut there; raise --max-new-tokens"
+            )
         # Prompts of like length share a batch, the longest first: what does not fit into memory shows at once.
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
         found = [""] * len(prompts)

@@ -30,6 +30,7 @@ class TrainedOn:
     Attributes:
         place: as it was named.
         text_column, id_column, split, paragraphs, strip_tags, limit: as it was read.
+        are_texts: whether it is known to have been read as texts, even if it holds questions too.
     """
 
     place: str
@@ -39,6 +40,7 @@ class TrainedOn:
     paragraphs: bool = False
     strip_tags: tuple[str, ...] = ()
     limit: int | None = None
+    are_texts: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,10 +137,12 @@ class _Pretraining:
     def texts(self) -> Iterator[TrainedOn]:
         """Data and replay."""
         known = {field.name: self.options[field.name] for field in fields(TrainedOn) if field.name in self.options}
-        if "strip_tags" in known:
-            known["strip_tags"] = tuple(known["strip_tags"])
-        yield TrainedOn(self.options["data"], **known)
-        yield from (TrainedOn(written.rpartition(":")[0]) for written in self.options.get("replay") or ())
+        tags = tuple(known.pop("strip_tags", ()))
+        if self.options.get("fresh"):  # its limit is one of texts, each of which stands there several times
+            known.pop("limit", None)
+        yield TrainedOn(self.options["data"], strip_tags=tags, are_texts=True, **known)
+        for written in self.options.get("replay") or ():
+            yield TrainedOn(written.rpartition(":")[0], strip_tags=tags, are_texts=True)
 
 
 def _trained_on(place: str) -> Iterator[TrainedOn]:

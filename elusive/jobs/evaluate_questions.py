@@ -87,8 +87,9 @@ def look_for_leaks(
     Raises:
         InputError: some stand there, unless that is allowed; a source that the user named cannot be read.
     """
-    named = [TrainedOn(place, strip_tags=config.strip_tags) for place in config.trained_on]
-    known = [one for one in (model.trained_on if model else ()) if one.place not in config.trained_on]
+    known = model.trained_on if model else ()
+    read = {one.place for one in known}  # as the training read it, which a user need not say again
+    named = [TrainedOn(place, strip_tags=config.strip_tags) for place in config.trained_on if place not in read]
     if not named and not known:
         return None
     search = LeakSearch([one.question for one in questions])
@@ -98,7 +99,7 @@ def look_for_leaks(
             try:
                 search.search(_counted(_texts(one), advance), source=one.place)
             except ElusiveError as error:
-                if one in named:
+                if one.place in config.trained_on:
                     raise
                 unread.append(f"{one.place}: {error}")
                 progress.say(f"not looked through for the questions: {unread[-1]}")
@@ -123,7 +124,7 @@ def _texts(trained_on: TrainedOn) -> Iterator[str]:
     """The texts, or the questions of a file of questions."""
     place = located(trained_on.place)
     source = QuestionSource(place=place, split=trained_on.split)
-    if trained_on.text_column is None and source.kind() == "questions":
+    if not trained_on.are_texts and source.kind() == "questions":
         yield from (one.question.question for one in source.read(on_rejected=lambda _: None))
         return
     texts = read_corpus(

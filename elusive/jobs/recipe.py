@@ -82,7 +82,8 @@ def run(
 
     Raises:
         OptionError: faults of commands, all at once, or no such stage; nothing was run.
-        FolderError: another process runs a recipe in the folder, or it cannot be written or read.
+        FolderError: another process runs a recipe in the folder, or it, or a step's own folder, cannot be written or
+            read.
         StepError: a step failed.
     """
     began = time.monotonic()

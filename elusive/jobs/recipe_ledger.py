@@ -1,16 +1,19 @@
 """Which steps of a recipe came to their end in a folder: a line for each in `steps.jsonl`, written whole each time.
 
-A step counts as finished if its line is there and the folder that its command made still says so. Safe against a kill:
-what a line is missing for is run again, and every command of ours goes on where it was, or finds its work done.
+A step counts as finished if its line is there, the folder that its command made still says so, and nothing that it
+names in the run's folder is gone or was made after it. Safe against a kill: what is not finished is run again, and
+every command of ours goes on where it was, finds its work done, or refuses input that is another now.
 """
 
 import json
+import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from elusive.data.atomic import write_text
-from elusive.data.run_record import read_run
+from elusive.data.run_record import RUN, read_run
 from elusive.errors import FolderError
 from elusive.jobs.recipe_steps import Step
 
@@ -27,6 +30,7 @@ class Entry:
         exit_code: 0, or one that the recipe allows.
         seconds: that its last run took.
         has_run: whether it left a finished run in its folder.
+        ended: when, in seconds since 1970; None in ledgers of earlier versions.
     """
 
     step: str
@@ -34,6 +38,7 @@ class Entry:
     exit_code: int
     seconds: float
     has_run: bool
+    ended: float | None = None
 
 
 class Ledger:
@@ -47,6 +52,7 @@ class Ledger:
     """
 
     def __init__(self, out: Path) -> None:
+        self._out = out
         self._file = out / LEDGER
         self._entries: dict[str, Entry] = {}
         try:
@@ -68,15 +74,39 @@ class Ledger:
         entry = self._entries.get(step.text)
         if entry is None or not (entry.has_run and step.folder):
             return entry is not None
-        return has_finished_run(step.folder)
+        return has_finished_run(step.folder) and not self._is_outdated(step, entry.ended)
+
+    def _is_outdated(self, step: Step, ended: float | None) -> bool:
+        """Whether a finished step may have read what is another now: gone, or made after it."""
+        if ended is None:
+            return False
+        for pattern in self._named_by(step):
+            there = list(self._out.glob(pattern))
+            if not there or max(map(_time_of, there)) > ended:
+                return True
+        return False
+
+    def _named_by(self, step: Step) -> Iterator[str]:
+        """Paths and patterns in the run's folder that a command names, beside its own folder."""
+        for word in step.words:
+            before, _, path = word.partition(f"{self._out}/")
+            is_path = path and (not before or before.endswith("="))  # as compare-arms has them, after a name
+            if is_path and self._out / path != step.folder:
+                yield path.strip("/")
 
     def enter(self, step: Step, *, exit_code: int, seconds: float) -> None:
         """Write down that a step came to its end."""
         has_run = step.folder is not None and has_finished_run(step.folder)
-        entry = Entry(step.text, step.stage, exit_code, round(seconds, 3), has_run)
+        entry = Entry(step.text, step.stage, exit_code, round(seconds, 3), has_run, time.time())
         self._entries[step.text] = entry
         lines = [json.dumps(asdict(entry)) for entry in self._entries.values()]
         write_text(self._file, "\n".join(lines) + "\n")
+
+
+def _time_of(path: Path) -> float:
+    """When a file, or a command's folder as its `run.json` has it, was written."""
+    run = path / RUN
+    return (run if run.is_file() else path).stat().st_mtime
 
 
 def has_finished_run(folder: Path) -> bool:

@@ -67,14 +67,17 @@ class Running:
             StepError: one or more failed.
             FolderError: a step's folder holds what is no run of ours.
         """
-        todo = [step for step in steps if not self._is_skipped(step)]
-        self._n_left = len(todo)
+        self._n_left = sum(not self.ledger.has(step) for step in steps)
         (self.out / _LOGS).mkdir(exist_ok=True)
-        with self._bar(len(todo)) as advance:
-            for _, stage in itertools.groupby(todo, key=lambda step: step.stage):
-                cells = [list(cell) for _, cell in itertools.groupby(stage, key=lambda step: step.cell)]
+        n_run = 0
+        with self._bar(self._n_left) as advance:
+            for _, stage in itertools.groupby(steps, key=lambda step: step.stage):
+                # Asked stage by stage: what an earlier one makes anew, a later one has not read.
+                todo = [step for step in stage if not self._is_skipped(step)]
+                cells = [list(cell) for _, cell in itertools.groupby(todo, key=lambda step: step.cell)]
                 self._run_cells(cells, workers=workers, advance=advance)
-        return len(todo)
+                n_run += len(todo)
+        return n_run
 
     @contextlib.contextmanager
     def _bar(self, n_steps: int) -> Iterator[Advance]:
@@ -138,7 +141,7 @@ class Running:
         ended = f" with exit code {code}, which is allowed," if code else ""
         what = "" if self.is_live else f": {step.shown}"
         left = ""
-        if self.is_live and self._n_left:
+        if self.is_live and self._n_left > 0:
             mean = sum(self._times) / len(self._times)
             left = f"; {self._n_left} left, about {_time(mean * self._n_left)}"
         self.progress.say(f"{self._name(step)} ended{ended} in {_time(seconds)}{what}{left}")

@@ -9,6 +9,7 @@ from typing import Any
 from elusive import __version__
 from elusive.clues.scoring import Scorer
 from elusive.config import NEUTRAL_OPTIONS, AugmentConfig
+from elusive.data.folder_lock import WORK
 from elusive.embedded import is_embedded, path_of
 from elusive.errors import OptionError
 
@@ -55,6 +56,8 @@ def corpus_state(config: AugmentConfig) -> FileStates:
 def file_states(source: str, *, what: str, outputs: Iterable[str | None]) -> FileStates:
     """Size and time of each file of a local source, by its name there; nothing of what is on the Hub.
 
+    What a run keeps for itself in its folder is left out: looking whether it is finished touches its lock.
+
     Args:
         source: a file, a folder, or a name.
         what: what messages call it.
@@ -71,7 +74,9 @@ def file_states(source: str, *, what: str, outputs: Iterable[str | None]) -> Fil
     for inside in outputs:
         if inside and Path(inside).resolve().is_relative_to(path.resolve()):
             raise OptionError(f"{inside} lies inside the {what} {source}, and would be read as part of it")
-    return {str(file.relative_to(path)): _size_and_time(file) for file in sorted(path.rglob("*")) if file.is_file()}
+    files = (file for file in sorted(path.rglob("*")) if file.is_file())
+    named = ((file.relative_to(path), file) for file in files)
+    return {str(name): _size_and_time(file) for name, file in named if WORK not in name.parts}
 
 
 def _size_and_time(file: Path) -> list[int]:

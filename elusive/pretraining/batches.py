@@ -73,14 +73,14 @@ class Collator:
 
         Of empty slots alone comes one row of which nothing is learnt, so that every process takes part in the step.
         """
-        there = [row for row in rows if row is not None] or [Row(np.array([self.pad], dtype=np.int32))]
-        shape = len(there), max(map(len, there))
+        given = [row for row in rows if row is not None] or [Row(np.array([self.pad], dtype=np.int32))]
+        shape = len(given), max(map(len, given))
         ids = np.full(shape, self.pad, dtype=np.int64)
         labels = np.full(shape, IGNORED, dtype=np.int64)
         mask = np.zeros(shape, dtype=np.int64)
         # Of padding, each position begins anew: a border before every one of its tokens.
         positions = np.zeros(shape, dtype=np.int64)
-        for i, row in enumerate(there):
+        for i, row in enumerate(given):
             n = len(row)
             ids[i, :n] = row.ids
             labels[i, 1:n] = row.ids[1:]
@@ -89,9 +89,13 @@ class Collator:
             if row.positions is not None:
                 labels[i, :n][row.positions == 0] = IGNORED
             if row.hidden is not None:
-                labels[i, :n][row.hidden] = IGNORED
+                # The first token is there even where it is hidden: it is what all others can attend to.
+                seen = np.flatnonzero(~row.hidden | (np.arange(n) == 0))
+                # At its own place a hidden token would be seen: the next one is predicted from the last that is not.
+                labels[i] = IGNORED
+                labels[i, seen[:-1] + 1] = row.ids[seen[1:]]
                 mask[i, :n][row.hidden] = 0
-                mask[i, 0] = 1  # of a part of a text: its first token is what all others can attend to
+                mask[i, 0] = 1
         batch = {"input_ids": ids, "labels": labels}
         if not self.packed:
             batch["attention_mask"] = mask

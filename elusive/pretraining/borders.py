@@ -1,7 +1,7 @@
 """Whether a model keeps apart what a batch wants kept apart: packed texts, or tokens that are hidden.
 
 Models differ in what they read from masks and positions, and a leak would pass unnoticed. So it is tried: batches that
-differ only in what must not be seen have to give the same logits everywhere else. Costs two passes over two rows of six.
+differ only in what must not be seen have to give the same logits everywhere else. Costs two passes over two short rows.
 """
 
 from typing import TYPE_CHECKING, Final

@@ -80,10 +80,15 @@ def _greedy(model: nn.Module, *, max_new_tokens: int, **inputs: Any) -> torch.Te
             do_sample=False,
             num_beams=1,
             use_cache=_can_cache(inner),
-            # What a checkpoint says of sampling has no part in this, and would be warned of.
+            # What a checkpoint says of sampling has no part in this, and would be warned of; what it says of repetition
+            # would turn down an answer for standing in the prompt.
             temperature=None,
             top_p=None,
             top_k=None,
+            repetition_penalty=None,
+            no_repeat_ngram_size=None,
+            min_length=None,
+            min_new_tokens=None,
             pad_token_id=_padding(inner.generation_config),
         )
     return out

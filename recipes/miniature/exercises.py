@@ -6,7 +6,7 @@ answered has to be read. Knows no model.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -28,6 +28,7 @@ class Exercises:
         share_mixed: of contexts with passages of a second town among them.
         share_cut: of passages that end with the value.
         share_apart: of steps in which passages and question do not see each other.
+        share_wrong: of questions that are answered by the value of a passage drawn by chance.
     """
 
     contexts: tuple[tuple[int, int], ...] = ((3, 300), (5, 500))
@@ -35,6 +36,7 @@ class Exercises:
     share_mixed: float = 0.3
     share_cut: float = 0.5
     share_apart: float = 0.5
+    share_wrong: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def question_batch(
             _cut(passage, question.answer) if rng.random() < exercises.share_cut else passage
             for passage, question in zip(passages, questions, strict=True)
         ]
+        if exercises.share_wrong:
+            questions = _some_wrong(questions, exercises.share_wrong, rng)
         for question in questions:
             prompt = tokenizer(prompt_of(question.question, given)).input_ids
             answer = [*tokenizer(f" {question.answer}", add_special_tokens=False).input_ids, tokenizer.eos_token_id]
@@ -129,6 +133,14 @@ def padded(rows: list[list[int]], labels: list[list[int]], pad: int) -> tuple[Te
     n_longest = max(map(len, rows))
     ids = torch.tensor([row + [pad] * (n_longest - len(row)) for row in rows])
     return ids, torch.tensor([row + [IGNORED] * (n_longest - len(row)) for row in labels])
+
+
+def _some_wrong(questions: Sequence[Question], share: float, rng: random.Random) -> list[Question]:
+    """The questions, some of them answered by the value of a passage drawn by chance."""
+    return [
+        replace(question, answer=rng.choice(questions).answer) if rng.random() < share else question
+        for question in questions
+    ]
 
 
 def _cut(passage: Passage, value: str) -> Passage:

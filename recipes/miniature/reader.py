@@ -72,12 +72,19 @@ def tune(
     tokenizer: PreTrainedTokenizerFast,
     *,
     seed: int,
+    after_step: Callable[[int], None] = lambda _step: None,
 ) -> None:
-    """Teaches a reader, in place, to answer from its passages."""
+    """Teaches a reader, in place, to answer from its passages; `after_step` is told how many steps are done."""
     rng = random.Random(seed)
     exercises = recipe.exercises
     lengths = [n_passages for n_passages, n_steps in exercises.contexts for _ in range(n_steps)]
-    _descend(model, recipe, len(lengths), lambda step: question_batch(exercises, lengths[step], tokenizer, rng))
+    _descend(
+        model,
+        recipe,
+        len(lengths),
+        lambda step: question_batch(exercises, lengths[step], tokenizer, rng),
+        after_step,
+    )
     model.eval()
 
 
@@ -86,6 +93,7 @@ def _descend(
     recipe: ReaderRecipe,
     n_steps: int,
     batch_of: Callable[[int], Batch],
+    after_step: Callable[[int], None] = lambda _step: None,
 ) -> None:
     optimizers = _optimizers(model, recipe)
     for step in range(n_steps):
@@ -98,6 +106,7 @@ def _descend(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
+        after_step(step + 1)
         if (step + 1) % 50 == 0:
             print(f"step {step + 1} of {n_steps}: loss {loss:.3f}", file=sys.stderr, flush=True)
 

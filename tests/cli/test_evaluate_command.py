@@ -65,6 +65,12 @@ def test_json_is_the_whole_of_stdout_and_quiet_says_nothing(invoke: Invoke, tmp_
     assert invoke("--overwrite", "--quiet", "--shots", "3").stderr == ""
 
 
+def test_answers_that_would_be_cut_are_told(invoke: Invoke) -> None:
+    words = "are longer than 1 tokens, and what the model writes is cut there; raise --max-new-tokens"
+    assert words in invoke("--shots", "0", "--max-new-tokens", "1").stderr
+    assert words not in invoke("--shots", "0", "--overwrite").stderr
+
+
 def test_a_retriever_alone_has_a_table_of_hits(invoke: Invoke, tmp_path: Path) -> None:
     passages = write_lines(tmp_path / "passages.jsonl", passage_rows())
     towns = write_lines(tmp_path / "towns.jsonl", question_rows()[:8])

@@ -161,6 +161,24 @@ def test_strata_narrow_the_interval_as_their_number_does() -> None:
     assert widths[1] / widths[2] == pytest.approx(2, rel=0.25)
 
 
+def test_the_same_people_in_each_stratum_are_no_more_people() -> None:
+    values, people, others = np.random.default_rng(0).random(30), range(30), range(30, 60)
+    alone = over_strata([(values, people)])
+    assert over_strata([(values, people)] * 3).interval == pytest.approx(alone.interval)
+    between = over_strata([(values, people), (values, others), (values, people)])
+    assert np.ptp(between.interval) == pytest.approx(np.ptp(alone.interval) * math.sqrt(5) / 3, rel=0.1)
+
+
+def test_the_interval_over_people_whom_strata_share_holds_the_truth_in_95_of_100_simulations() -> None:
+    rng = np.random.default_rng(1)
+    simulations = []
+    for _ in range(200):
+        people = rng.normal(size=60)
+        simulations.append(over_strata([(people + rng.normal(size=60) / 2, range(60)) for _ in range(3)]))
+    covered = np.mean([s.low <= 0 <= s.high for s in simulations])
+    assert 0.95 - 0.06 <= covered <= 0.95 + 0.04, covered
+
+
 @pytest.mark.parametrize("strata", [[], [([1.0, 0.0], "ab"), ([NAN], "a")], [([1.0, 0.0], "ab"), ([1.0], "a")]])
 def test_a_stratum_without_groups_to_draw_gives_no_interval(strata: list) -> None:
     assert over_strata(strata).interval is None

@@ -20,11 +20,12 @@ Marks = Sequence[Sequence[float]]
 """By person, of each of their questions."""
 
 
-def evaluated(people: Marks, *, options: Mapping[str, Any] | None = None, **training: Any) -> Evaluation:
+def evaluated(people: Marks, *, seed: int = 0, options: Mapping[str, Any] | None = None, **training: Any) -> Evaluation:
+    """Each seed has people of its own."""
     answers = tuple(
         Answer(
-            id=f"{person}-{number}",
-            group=str(person),
+            id=f"{seed}-{person}-{number}",
+            group=f"{seed}-{person}",
             field=f"field {number}",
             question="?",
             answers=("x",),
@@ -42,7 +43,10 @@ def evaluated(people: Marks, *, options: Mapping[str, Any] | None = None, **trai
 
 
 def arms_of(found: Mapping[str, Sequence[Marks]], **options: Any) -> list[Arm]:
-    return [Arm(name, tuple(evaluated(people, **options) for people in seeds)) for name, seeds in found.items()]
+    return [
+        Arm(name, tuple(evaluated(people, seed=seed, **options) for seed, people in enumerate(seeds)))
+        for name, seeds in found.items()
+    ]
 
 
 def compared(found: Mapping[str, Sequence[Marks]], *references: str) -> ArmsComparison:
@@ -89,6 +93,19 @@ def test_questions_on_one_person_are_not_taken_for_independent() -> None:
     of_people, of_questions = (compared({"a": marks, "b": marks}).arms[0] for marks in (alike, apart))
     widths = [np.ptp(one.estimates["exact_match"].interval) for one in (of_people, of_questions)]
     assert widths[0] > 1.4 * widths[1]
+
+
+def test_the_same_people_asked_at_each_seed_are_no_more_people() -> None:
+    a, b = draws(0.6, seed=1)[0], draws(0.4, seed=2)[0]
+
+    def bounds(*seeds: int) -> Any:
+        arms = [Arm(name, tuple(evaluated(marks, seed=s) for s in seeds)) for name, marks in (("b", b), ("a", a))]
+        found = compare(arms, references=["b"])
+        assert found.n_groups == 30 * len(set(seeds))
+        return found.headline[0].difference.interval
+
+    assert bounds(0, 0, 0) == pytest.approx(bounds(0))
+    assert np.ptp(bounds(0, 1, 2)) < 0.75 * np.ptp(bounds(0))
 
 
 def test_pairing_shows_what_the_spread_of_people_hides() -> None:
@@ -216,6 +233,19 @@ def test_arms_that_were_asked_otherwise_are_warned_of() -> None:
     ]
     found = compare(arms, references=["a"])
     assert found.options == {"evaluate": {"shots": {"a": 5, "b": 0}}}
+    assert found.warnings[-1] == "Arms were not asked in the same way: they differ in shots of evaluate."
+
+
+def test_a_single_seed_that_was_asked_otherwise_is_warned_of() -> None:
+    shots = {"a": (5, 5, 0), "b": (5, 5, 5)}
+    arms = [
+        Arm(
+            name, tuple(evaluated([[0.0, 1.0]] * 4, options={"shots": n, "limit": seed}) for seed, n in enumerate(each))
+        )
+        for name, each in shots.items()
+    ]
+    found = compare(arms, references=["a"])
+    assert found.options == {"evaluate": {"shots": {"a": [5, 5, 0], "b": 5}}}
     assert found.warnings[-1] == "Arms were not asked in the same way: they differ in shots of evaluate."
 
 

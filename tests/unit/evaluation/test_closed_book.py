@@ -58,6 +58,16 @@ def test_answers_are_the_same_alone_and_in_a_batch_of_unlike_lengths(reader_a: s
     assert len(set(together)) > 1
 
 
+def test_what_a_checkpoint_says_of_repetition_and_length_has_no_part_in_an_answer(reader_a: str) -> None:
+    closed = ClosedBook(load_reader(ModelSource(name=reader_a)), 6)
+    prompts = prompts_of(closed)
+    plain = closed.answers(prompts)
+    for name, value in {"repetition_penalty": 9.0, "no_repeat_ngram_size": 1, "min_length": 400}.items():
+        setattr(closed.reader.model.generation_config, name, value)
+        assert closed.answers(prompts) == plain, name
+        setattr(closed.reader.model.generation_config, name, None)
+
+
 def test_an_encoder_decoder_writes_what_generate_writes_alone_and_in_a_batch(reader_t5: str) -> None:
     closed = ClosedBook(loaded(reader_t5), 6)
     model, tokenizer = closed.reader.model, closed.reader.tokenizer.given
@@ -84,6 +94,15 @@ def test_a_prompt_that_does_not_fit_says_how_many_shots_do(reader_a: str) -> Non
         closed.tokens(QUESTION, shots[: n_fitting + 1])
     with pytest.raises(InputError, match=r"takes 502 beside 10 new ones; shorten the question, or ask another model"):
         closed.tokens(replace(QUESTION, question="Mara " * 600), ())
+
+
+def test_there_is_room_for_answers_if_one_of_them_is_short_enough(reader_a: str) -> None:
+    reader = loaded(reader_a)
+    text = "Mara met Tor at the old mill"
+    n = len(reader.tokenizer.tokenizer(" " + text, add_special_tokens=False)["input_ids"])
+    long = text + " of Orsk, which was burnt down"
+    assert ClosedBook(reader, n).has_room_for([long, text])
+    assert not ClosedBook(reader, n - 2).has_room_for([long, text])
 
 
 def test_new_tokens_without_room_for_a_prompt_are_refused(reader_a: str) -> None:

@@ -258,6 +258,26 @@ def test_tags_that_training_did_not_see_hide_no_question(
         judge("known", model=folder)
 
 
+def test_a_question_is_looked_for_in_all_that_training_read_and_as_it_read_it(
+    judge: Evaluate, adapter: str, reader_a: str, tmp_path: Path
+) -> None:
+    asked, tagged = "What did Tor Aldane study?", "<q>What</q> did Tor Aldane study?"
+    plain = write_lines(tmp_path / "plain.jsonl", [{"text": "Nothing."}])
+    tags = write_lines(tmp_path / "tags.jsonl", [{"text": tagged}])
+    beside = write_lines(tmp_path / "beside.jsonl", [{"question": "Who?", "answer": "Tor", "text": asked}])
+    copies = write_lines(tmp_path / "copies.jsonl", [{"text": "Nothing."}, {"text": "Nothing!"}, {"text": asked}])
+    for options in (
+        {"data": plain, "replay": [f"{tags}:0.5"], "strip_tags": ["q"]},
+        {"data": tags, "strip_tags": ["q"], "named": [tags]},
+        {"data": beside},
+        {"data": copies, "fresh": True, "limit": 2},
+    ):
+        named = options.pop("named", [])
+        folder = pretrained(tmp_path / "trained", model=reader_a, **options)
+        with pytest.raises(InputError, match=r"1 of the 12 questions stand in what the model was trained on"):
+            judge(model=folder, trained_on=named)
+
+
 def test_a_merged_model_is_taken_where_there_is_one(
     judge: Evaluate, adapter: str, reader_b: str, tmp_path: Path
 ) -> None:

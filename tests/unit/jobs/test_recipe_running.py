@@ -87,6 +87,44 @@ def test_a_step_counts_as_finished_while_its_folder_says_so(tmp_path: Path) -> N
     assert not Ledger(tmp_path).has(step)
 
 
+def test_a_step_whose_input_was_made_anew_is_run_again(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    folder = "--out {out}/asked"
+    stages = [
+        {"name": "one", "run": [write("made-1", "{words}"), write("made-2")]},
+        {"name": "two", "run": [f"elusive fail-without {{out}}/made-1 1 {folder}"]},
+        {"name": "three", "run": [f"elusive fail-without {{out}}/made-1 1 'all={{out}}/made-*' {folder}-all"]},
+    ]
+    for name in ("asked", "asked-all"):  # as commands leave them
+        (out / name).mkdir(parents=True)
+        write_sealed(out / name / RUN, {"finished": True, "options": {}})
+
+    def n_run(words: str) -> int:
+        return run(made(tmp_path, *stages, variables={"words": words}), out).ran
+
+    assert (n_run("x"), n_run("x")) == (4, 0)
+    assert n_run("y") == 3, "what was made anew, and the two that name it"
+    assert n_run("y") == 0
+    (out / "made-2").unlink()
+    (out / "made-2").touch()
+    assert n_run("y") == 1, "the one with the pattern"
+    (out / "made-1").unlink()
+    plan = job.plan(made(tmp_path, *stages, variables={"words": "y"}), out, read=read)
+    assert [step.is_finished for step in plan] == [True, True, False, False]
+
+
+def test_a_ledger_of_an_earlier_version_is_taken_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "asked"
+    folder.mkdir()
+    write_sealed(folder / RUN, {"finished": True, "options": {}})
+    step = Step(1, "one", 0, "elusive x {out}/gone", ("x", f"{tmp_path}/gone"), (), folder)
+    entry = {"step": step.text, "stage": "one", "exit_code": 0, "seconds": 1.0, "has_run": True}
+    (tmp_path / LEDGER).write_text(json.dumps(entry) + "\n")
+    assert Ledger(tmp_path).has(step)
+    (tmp_path / LEDGER).write_text(json.dumps(entry | {"ended": time.time()}) + "\n")
+    assert not Ledger(tmp_path).has(step)
+
+
 def test_cells_run_side_by_side_and_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     stages = [

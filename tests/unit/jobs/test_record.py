@@ -1,28 +1,30 @@
-"""What a run writes down about itself."""
+"""What a run writes down of its sources."""
 
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from elusive.config import AugmentConfig
-from elusive.jobs.record import as_published
-
-LOCAL = {"corpus_files": {"docs.jsonl": [1, 2]}, "large_fingerprint": "files:1", "small_fingerprint": "files:2"}
-REMOTE = {"corpus_files": {}, "large_fingerprint": "hub:a/large@1", "small_fingerprint": "hub:a/small@2"}
+from elusive.errors import OptionError
+from elusive.jobs.record import file_states
 
 
-@pytest.mark.parametrize(
-    ("recorded", "given", "shown"),
-    [
-        (LOCAL, ("/home/me/docs.jsonl", "../models/large", "~me/small"), ("docs.jsonl", "large", "small")),
-        (LOCAL, ("sample:biographies", "tiny:large", "tiny:small"), ("sample:biographies", "tiny:large", "tiny:small")),
-        (REMOTE, ("you/corpus:en", "a/large", "a/small"), ("you/corpus:en", "a/large", "a/small")),
-    ],
-)
-def test_what_is_local_goes_by_its_last_name(
-    recorded: dict[str, Any], given: tuple[str, ...], shown: tuple[str, ...]
-) -> None:
-    roles = ("corpus", "large", "small")
-    config = as_published(AugmentConfig(**dict(zip(roles, given, strict=True)), beta=0.1), recorded)
-    assert tuple(getattr(config, role) for role in roles) == shown
-    assert config.beta == 0.1
+def test_files_of_a_folder_are_known_by_size_and_time(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a.jsonl").write_text("{}")
+    before = file_states(str(tmp_path), what="corpus", outputs=())
+    assert before == {"data/a.jsonl": [2, (tmp_path / "data/a.jsonl").stat().st_mtime_ns]}
+    (tmp_path / "data/a.jsonl").write_text("{} ")
+    assert file_states(str(tmp_path), what="corpus", outputs=()) != before
+
+
+def test_what_a_run_keeps_for_itself_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("{}")
+    before = file_states(str(tmp_path), what="corpus", outputs=())
+    (tmp_path / ".elusive").mkdir()
+    (tmp_path / ".elusive/lock").write_text("held")
+    assert file_states(str(tmp_path), what="corpus", outputs=()) == before
+
+
+def test_an_output_folder_inside_the_source_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="lies inside the corpus"):
+        file_states(str(tmp_path), what="corpus", outputs=(str(tmp_path / "out"),))

@@ -57,11 +57,11 @@ def test_hidden_tokens_are_neither_seen_nor_learnt_and_positions_stay(model):
     row = Row(document(4, 5, 6, 7, 8, 9, hidden=hidden).ids, np.array(hidden))
     batch = Collator(pad=PAD, hides=True)([row])
     assert batch["attention_mask"].tolist() == [[1, 1, 0, 0, 1, 1]]
-    assert batch["labels"].tolist() == [[IGNORED, 5, IGNORED, IGNORED, 8, 9]]
+    assert batch["labels"].tolist() == [[IGNORED, 5, 8, IGNORED, IGNORED, 9]], "from 5, the next that is seen is 8"
     assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 4, 5]]
-    other = batch | {"input_ids": torch.tensor([[4, 5, 60, 7, 8, 9]])}
+    other = batch | {"input_ids": torch.tensor([[4, 5, 60, 61, 8, 9]])}
     here, there = log_likelihoods(model, batch), log_likelihoods(model, other)
-    assert torch.equal(here, there), "the token in the middle is another, and nobody noticed"
+    assert torch.equal(here, there), "the tokens in the middle are others, and nobody noticed"
 
 
 def test_of_a_part_that_begins_with_a_hidden_token_the_first_can_be_attended_to():
@@ -137,3 +137,17 @@ def test_a_model_that_ignores_borders_is_refused(model):
         check_packing(Leaky(), "it")
     with pytest.raises(OptionError, match="it sees tokens that are hidden from it; take --drop-by delete"):
         check_hiding(Leaky(), "it")
+
+
+def test_a_model_that_finds_borders_in_a_single_row_alone_is_refused(model):
+    class OfOneRow(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids, position_ids=None, use_cache=True):
+            positions = position_ids if len(input_ids) == 1 else None
+            return self.model(input_ids=input_ids, position_ids=positions, use_cache=use_cache)
+
+    with pytest.raises(OptionError, match="it lets packed texts see one another"):
+        check_packing(OfOneRow(), "it")
