@@ -13,6 +13,7 @@ _PUBLIC = {
     "ClueDropout": "elusive.clues.transform",
     "CompareArmsResult": "elusive.jobs.compare_arms",
     "CompareModelsResult": "elusive.jobs.comparison",
+    "DistillResult": "elusive.distillation.result",
     "ElusiveError": "elusive.errors",
     "EvaluateResult": "elusive.jobs.evaluate",
     "IndexResult": "elusive.jobs.index",
@@ -23,6 +24,7 @@ _PUBLIC = {
     "compare_arms": "elusive.jobs.compare_arms",
     "compare_models": "elusive.jobs.compare_models",
     "contrast": "elusive.clues.contrast",
+    "distill": "elusive.jobs.distill",
     "drop_probability": "elusive.clues.dropout",
     "evaluate": "elusive.jobs.evaluate",
     "indicator": "elusive.indicators.indicator",
@@ -38,6 +40,7 @@ __all__ = [
     "ClueDropout",
     "CompareArmsResult",
     "CompareModelsResult",
+    "DistillResult",
     "ElusiveError",
     "EvaluateResult",
     "IndexResult",
@@ -48,6 +51,7 @@ __all__ = [
     "compare_arms",
     "compare_models",
     "contrast",
+    "distill",
     "drop_probability",
     "evaluate",
     "indicator",
@@ -63,6 +67,7 @@ if TYPE_CHECKING:
     from elusive.clues.contrast import contrast
     from elusive.clues.dropout import drop_probability
     from elusive.clues.transform import ClueDropout
+    from elusive.distillation.result import DistillResult
     from elusive.errors import ElusiveError
     from elusive.hub.pushing import push
     from elusive.indicators.indicator import indicator
@@ -70,6 +75,7 @@ if TYPE_CHECKING:
     from elusive.jobs.compare_arms import CompareArmsResult, compare_arms
     from elusive.jobs.compare_models import compare_models
     from elusive.jobs.comparison import CompareModelsResult
+    from elusive.jobs.distill import distill
     from elusive.jobs.evaluate import EvaluateResult, evaluate
     from elusive.jobs.index import IndexResult, build_index
     from elusive.jobs.pretrain import pretrain
