@@ -13,6 +13,8 @@ import typer
 from elusive.config import load
 from elusive.errors import OptionError, near_matches
 
+from .options import given
+
 # Whatever is wrong with a command line; typer has no public name for it, and brings it itself or not, by its version.
 _UsageError: Final = typer.BadParameter.__mro__[1]
 
@@ -29,7 +31,7 @@ def read_command(words: Sequence[str], *, to_come: Path) -> Path | None:
         raise OptionError(f"there is no command {name!r}{near_matches(name, commands)}")
     command = commands[name]
     try:
-        given = command.make_context(name, arguments).params
+        values = command.make_context(name, arguments).params
     except _UsageError as error:
         raise OptionError(error.format_message()) from None
     except typer.Exit:
@@ -37,11 +39,10 @@ def read_command(words: Sequence[str], *, to_come: Path) -> Path | None:
     kind = getattr(command.callback, "config", None)
     if kind is None:  # options of its own, such as those of push
         return None
-    flags = {key: value for key, value in given.items() if key in kind.model_fields and value not in (None, (), [])}
-    file = given.get("config")
+    file = values.get("config")
     if file is not None and not file.exists() and file.absolute().is_relative_to(to_come.absolute()):
         file = None
-    config = load(kind, file=file, assignments=given.get("assignments") or (), flags=flags)
+    config = load(kind, file=file, assignments=values.get("assignments") or (), flags=given(kind, values))
     return Path(config.out) if "out" in kind.model_fields else None
 
 

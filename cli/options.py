@@ -4,11 +4,10 @@ Every field of the config is a flag whose help is the field's description; a fla
 config's own default, or the YAML file, decides.
 """
 
-import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,15 +18,12 @@ from rich.markup import escape
 
 from elusive.config.fields import PANELS
 
-Job = Callable[..., None]
-
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="YAML", help="Options from a file; flags win over it.")
 ]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one option; may be given again.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Print the plan and its cost; write nothing.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", metavar="", help="Start anew in a folder that holds another run.")
 ]
@@ -35,33 +31,22 @@ Json = Annotated[bool, typer.Option("--json", metavar="", help="Print the result
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress on stderr.")]
 
 _SHORT = {"out": ("-o",)}
+_NOT_GIVEN: tuple[Any, ...] = (None, (), [])
 
 
-def options_of(config: type[BaseModel], *, argument: str | None = None) -> Callable[[Job], Callable[..., None]]:
-    """Decorate a command `job(flags, …)`: its first parameter becomes one flag for each field of `config`.
+def flags_of(config: type[BaseModel], *, argument: str | None = None) -> list[inspect.Parameter]:
+    """A command's parameters, one for each field of `config`, in the order of the help.
 
     Args:
         config: the job's options.
         argument: the field that is given without a flag, if any is.
     """
+    return [_parameter(name, field, argument=name == argument) for name, field in _in_order(config)]
 
-    def decorate(job: Job) -> Callable[..., None]:
-        own = list(inspect.signature(job).parameters.values())[1:]
-        made = [_parameter(name, field, argument=name == argument) for name, field in _in_order(config)]
 
-        @functools.wraps(job)
-        def command(**values: Any) -> None:
-            flags = {name: values.pop(name) for name in config.model_fields}
-            job(_given(flags), **values)
-
-        # One line a paragraph: the terminal's width decides where it breaks.
-        command.__doc__ = "\n\n".join(" ".join(p.split()) for p in inspect.cleandoc(job.__doc__ or "").split("\n\n"))
-        command.__signature__ = inspect.Signature([*made, *own])  # type: ignore[attr-defined]
-        command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*made, *own]}
-        command.config = config  # type: ignore[attr-defined] # for what reads a command line without running it
-        return command
-
-    return decorate
+def given(config: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the values of a command's parameters, those of `config`'s fields that the user gave."""
+    return {name: value for name, value in values.items() if name in config.model_fields and value not in _NOT_GIVEN}
 
 
 def _in_order(config: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
@@ -81,10 +66,6 @@ def _panel(field: FieldInfo) -> str:
 def _extra(field: FieldInfo) -> dict[str, Any]:
     assert isinstance(field.json_schema_extra, dict), f"{field} has no panel"
     return field.json_schema_extra
-
-
-def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in flags.items() if value is not None and value != []}
 
 
 def _parameter(name: str, field: FieldInfo, *, argument: bool) -> inspect.Parameter:

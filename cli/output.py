@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -65,9 +65,18 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 def show(result: Mapping[str, Any], *, as_json: bool, table: Callable[[], list[tuple[str, str]]]) -> None:
     """Print a result on stdout, as one JSON object or as a table of two columns."""
     if as_json:
-        typer.echo(json.dumps(result, ensure_ascii=False))
-        return
-    rows = table()
+        print_json(result)
+    else:
+        print_rows(table())
+
+
+def print_json(result: Mapping[str, Any]) -> None:
+    """Print one JSON object on stdout."""
+    typer.echo(json.dumps(result, ensure_ascii=False))
+
+
+def print_rows(rows: Sequence[tuple[str, str]]) -> None:
+    """Print a table of two columns on stdout, the first in bold."""
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         typer.echo(f"{typer.style(name.ljust(width), bold=True)}  {value}")

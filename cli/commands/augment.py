@@ -1,19 +1,20 @@
 """`elusive augment`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from elusive.config import AugmentConfig, load
+from elusive.config import AugmentConfig
 from elusive.embedded import is_embedded
 
-from ..libraries import quieten_libraries
-from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
-from ..output import explained, show
+from ..calls import Call, options_of
 from ..words import duration, memory
+
+if TYPE_CHECKING:
+    from elusive.jobs.augment import AugmentResult
+    from elusive.jobs.plan import AugmentPlan
 
 _EXAMPLE_LEN = 240
 _MANY_UNCHANGED = 0.1
@@ -33,68 +34,53 @@ Examples:
 
 
 @options_of(AugmentConfig, argument="corpus")
-def augment(
-    flags: Mapping[str, Any],
-    *,
-    config: Config = None,
-    assignments: Set = None,
-    dry_run: DryRun = False,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+def augment(call: Call[AugmentConfig]) -> None:
     """Write token-dropout copies of a corpus that keep its elusive clues.
 
     Every token is scored by the attention it receives in a large and in a small model of a family. What the large one
     attends to and the small one overlooks is kept; the rest is dropped at random, anew in each copy. The folder is a
     dataset: load_dataset(FOLDER) gives the copies, load_dataset(FOLDER, "clues") the scores.
     """
-    with explained():
-        from elusive.progress import Bars
+    if call.dry_run:
+        from elusive.jobs.plan import plan_augment
 
-        options = load(AugmentConfig, file=config, assignments=assignments or [], flags=flags)
-        progress = Bars(quiet=quiet or as_json)
-        quieten_libraries()
-        if dry_run:
-            from elusive.jobs.plan import plan_augment
+        plan = plan_augment(call.options, overwrite=call.overwrite, progress=call.progress)
+        call.show_rows(plan, _plan_rows)
+        return
+    from elusive.jobs.augment import run
 
-            plan = asdict(plan_augment(options, overwrite=overwrite, progress=progress))
-            show(plan, as_json=as_json, table=lambda: _plan_rows(plan))
-            return
-        from elusive.jobs.augment import run
-
-        result = asdict(run(options, overwrite=overwrite, progress=progress))
-        show(result, as_json=as_json, table=lambda: _result_rows(result))
-        if not quiet and not as_json:
-            _say_what_next(options)
+    result = run(call.options, overwrite=call.overwrite, progress=call.progress)
+    call.show_rows(result, _result_rows)
+    if not call.quiet:
+        _say_what_next(call.options)
 
 
-def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rate = result["drop_rate"]
-    seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items())
+def _result_rows(result: "AugmentResult") -> list[tuple[str, str]]:
+    rate = result.drop_rate
+    seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in result.seconds.items())
     rows = [
-        ("texts", f"{result['texts']:,}"),
-        ("tokens", f"{result['tokens']:,}"),
-        ("rejected", f"{result['rejected']:,}" + ("  (rejected.jsonl)" if result["rejected"] else "")),
-        ("rows written", f"{result['rows']:,}"),
+        ("texts", f"{result.texts:,}"),
+        ("tokens", f"{result.tokens:,}"),
+        ("rejected", f"{result.rejected:,}" + ("  (rejected.jsonl)" if result.rejected else "")),
+        ("rows written", f"{result.rows:,}"),
         ("drop rate", f"{rate['planned']:.3f} planned, {rate['realised']:.3f} realised"),
-        ("sink mass", _sink_words(result["sink_mass"])),
+        ("sink mass", _sink_words(result.sink_mass)),
         ("copies equal to their original", _unchanged_words(result)),
         ("seconds", seconds),
-        ("peak memory", memory(result["peak_bytes"])),
-        ("written to", result["out"]),
+        ("peak memory", memory(result.peak_bytes)),
+        ("written to", result.out),
     ]
-    report = Path(result["out"]) / "report.html"
+    report = Path(result.out) / "report.html"
     if report.exists():  # the page of a finished folder is its user's to move
         rows.append(("report", str(report)))
-    if result["pushed_to"]:
-        rows.append(("pushed to", result["pushed_to"]))
-    example = result["example"]
+    if result.pushed_to:
+        rows.append(("pushed to", result.pushed_to))
+    example = result.example
     if example["clues"]:
         rows.append((f"clues of {example['source_id']}", ", ".join(example["clues"])))
     rows.append((f"copy 1 of {example['source_id']}", _shortened(example["text"])))
-    if result["aligned"]:
-        rows.insert(2, ("aligned texts", f"{result['aligned']:,}  (the two tokenizers differ; scores were projected)"))
+    if result.aligned:
+        rows.insert(2, ("aligned texts", f"{result.aligned:,}  (the two tokenizers differ; scores were projected)"))
     return rows
 
 
@@ -103,10 +89,10 @@ def _sink_words(sink: Mapping[str, float | None]) -> str:
     return ", ".join(shares) + " of all attention goes to the first token" if shares else "n/a (no model was run)"
 
 
-def _unchanged_words(result: Mapping[str, Any]) -> str:
-    share = result["unchanged"] / max(result["rows"], 1)
+def _unchanged_words(result: "AugmentResult") -> str:
+    share = result.unchanged / max(result.rows, 1)
     advice = "  (short texts drop little: see --rank relative, --target-rate)" if share > _MANY_UNCHANGED else ""
-    return f"{result['unchanged']:,}{advice}"
+    return f"{result.unchanged:,}{advice}"
 
 
 def _shortened(text: str) -> str:
@@ -114,29 +100,29 @@ def _shortened(text: str) -> str:
     return line if len(line) <= _EXAMPLE_LEN else line[: _EXAMPLE_LEN - 1] + "…"
 
 
-def _plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _plan_rows(plan: "AugmentPlan") -> list[tuple[str, str]]:
     rows = [
-        ("texts", f"{plan['texts']:,}"),
-        ("tokens", f"about {plan['tokens']:,}"),
-        ("rejected", f"{plan['rejected']:,}"),
-        ("rows to write", f"{plan['rows']:,}"),
+        ("texts", f"{plan.texts:,}"),
+        ("tokens", f"about {plan.tokens:,}"),
+        ("rejected", f"{plan.rejected:,}"),
+        ("rows to write", f"{plan.rows:,}"),
     ]
-    for side in plan["models"]:
-        todo = side["texts_to_score"]
-        room = f"{memory(side['weight_bytes'])} of weights, {memory(side['peak_bytes'])} with a sample"
-        cost = f"{todo:,} texts in about {side['passes']:,} passes, {duration(side['seconds'])}, {room}"
+    for side in plan.models:
+        todo = side.texts_to_score
+        room = f"{memory(side.weight_bytes)} of weights, {memory(side.peak_bytes)} with a sample"
+        cost = f"{todo:,} texts in about {side.passes:,} passes, {duration(side.seconds)}, {room}"
         rows.append(
             (
-                f"{side['role']} model",
-                f"{side['name']}: " + (cost if todo else "all scores are there already"),
+                f"{side.role} model",
+                f"{side.name}: " + (cost if todo else "all scores are there already"),
             )
         )
-    options = {name: value for name, value in plan["options"].items() if value is not None}
+    options = {name: value for name, value in plan.options.items() if value is not None}
     rows.append(("options", " ".join(f"{name}={value}" for name, value in options.items())))
     return rows
 
 
-def _say_what_next(config: Any) -> None:
+def _say_what_next(config: AugmentConfig) -> None:
     embedded = [name for name in (config.corpus, config.large, config.small) if is_embedded(name)]
     if embedded:
         typer.echo(

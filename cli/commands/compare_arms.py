@@ -1,14 +1,11 @@
 """`elusive compare-arms`."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from elusive.config import CompareArmsConfig, load
+from elusive.config import CompareArmsConfig
 from elusive.errors import one_line
 
-from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
-from ..output import explained, show
+from ..calls import Call, options_of
 from ..tables import UNKNOWN, plain, table_of
 
 if TYPE_CHECKING:
@@ -30,16 +27,7 @@ Examples:
 
 
 @options_of(CompareArmsConfig)
-def compare_arms(
-    flags: Mapping[str, Any],
-    *,
-    config: Config = None,
-    assignments: Set = None,
-    dry_run: DryRun = False,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+def compare_arms(call: Call[CompareArmsConfig]) -> None:
     """Compare ways of training by what their models know, question by question, and say how sure that is.
 
     An arm is one folder of elusive evaluate for each seed; the n-th folder of every arm must hold the same questions.
@@ -47,21 +35,14 @@ def compare_arms(
     else the two are not told apart, which is said as plainly. Optimizer steps and drop rates are looked up in the runs
     behind each arm, and arms that differ in them are warned of.
     """
-    with explained():
-        from elusive.progress import Bars
+    from elusive.jobs import compare_arms as job
 
-        options = load(CompareArmsConfig, file=config, assignments=assignments or [], flags=flags)
-        from elusive.jobs import compare_arms as job
-
-        if dry_run:
-            plan = job.plan(options, overwrite=overwrite)
-            show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
-            return
-        result = job.run(options, overwrite=overwrite, progress=Bars(quiet=quiet or as_json))
-        if as_json:
-            show(asdict(result), as_json=True, table=list)
-        else:
-            _show_tables(result)
+    if call.dry_run:
+        plan = job.plan(call.options, overwrite=call.overwrite)
+        call.show_rows(plan, _plan_rows)
+        return
+    result = job.run(call.options, overwrite=call.overwrite, progress=call.progress)
+    call.show(result, _show_tables)
 
 
 def _plan_rows(plan: "ArmsPlan") -> list[tuple[str, str]]:

@@ -1,17 +1,12 @@
 """`elusive compare-models`."""
 
 import string
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import typer
+from elusive.config import CompareModelsConfig
 
-from elusive.config import CompareModelsConfig, load
-
-from ..libraries import quieten_libraries
-from ..options import Config, Json, Quiet, Set, options_of
-from ..output import explained, show
+from ..calls import Call, options_of
 from ..tables import UNKNOWN, plain, table_of
 from ..words import count, duration, memory
 
@@ -32,18 +27,12 @@ Examples:
 """
 
 
-@options_of(CompareModelsConfig, argument="corpus")
-def compare_models(
-    flags: Mapping[str, Any],
-    *,
-    config: Config = None,
-    assignments: Set = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", metavar="", help="Print what would be loaded and scored; write nothing.")
-    ] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+@options_of(
+    CompareModelsConfig,
+    argument="corpus",
+    plan_help="Print what would be loaded and scored; write nothing.",
+)
+def compare_models(call: Call[CompareModelsConfig]) -> None:
     """Compare pairs of models on a sample of a corpus, to choose one before the whole corpus is scored.
 
     For each model: memory, speed, tokens and sink mass. For each pair: whether the tokenizers are the same, how alike
@@ -53,23 +42,14 @@ def compare_models(
     Each model is loaded once, one at a time; one that cannot be used is left out, and its reason said. Costs are
     measured while scoring: of a model whose scores are there already, none is known.
     """
-    with explained():
-        from elusive.progress import Bars
+    from elusive.jobs import compare_models as job
 
-        options = load(CompareModelsConfig, file=config, assignments=assignments or [], flags=flags)
-        progress = Bars(quiet=quiet or as_json)
-        quieten_libraries()
-        from elusive.jobs import compare_models as job
-
-        if dry_run:
-            plan = job.plan(options, progress=progress)
-            show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
-            return
-        result = job.run(options, progress=progress)
-        if as_json:
-            show(asdict(result), as_json=True, table=list)
-        else:
-            _show_tables(result)
+    if call.dry_run:
+        plan = job.plan(call.options, progress=call.progress)
+        call.show_rows(plan, _plan_rows)
+        return
+    result = job.run(call.options, progress=call.progress)
+    call.show(result, _show_tables)
 
 
 def _plan_rows(plan: "CompareModelsPlan") -> list[tuple[str, str]]:

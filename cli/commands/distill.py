@@ -1,16 +1,12 @@
 """`elusive distill`."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from elusive.config import DistillConfig, load
+from elusive.config import DistillConfig
 
-from ..libraries import quieten_libraries
-from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
-from ..output import explained, show
+from ..calls import Call, options_of
 from ..tables import UNKNOWN, table_of
 from ..words import count, duration, memory
 
@@ -33,16 +29,7 @@ Examples:
 
 
 @options_of(DistillConfig)
-def distill(
-    flags: Mapping[str, Any],
-    *,
-    config: Config = None,
-    assignments: Set = None,
-    dry_run: DryRun = False,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+def distill(call: Call[DistillConfig]) -> None:
     """Train a retriever from what a reader attends to, guarded by the indicators.
 
     The passages are indexed, the reader is tuned first where that is asked for, and judged: one whose attention is not
@@ -50,29 +37,20 @@ def distill(
     it, held to where it began by a trust region, and watched for signs of collapse; the best on dev is kept. Without
     arguments it runs on the miniature that the package ships.
     """
-    with explained():
-        from elusive.progress import Bars
+    if call.dry_run:
+        from elusive.jobs.distill_plan import plan_distill
 
-        options = load(DistillConfig, file=config, assignments=assignments or [], flags=flags)
-        progress = Bars(quiet=quiet or as_json)
-        quieten_libraries()
-        if dry_run:
-            from elusive.jobs.distill_plan import plan_distill
+        plan = plan_distill(call.options, overwrite=call.overwrite, progress=call.progress)
+        call.show_rows(plan, _plan_rows)
+        return
+    from elusive.jobs.distill import run
+    from elusive.processes import is_first_process
 
-            plan = plan_distill(options, overwrite=overwrite, progress=progress)
-            show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
-            return
-        from elusive.jobs.distill import run
-        from elusive.processes import is_first_process
-
-        result = run(options, overwrite=overwrite, progress=progress)
-        if is_first_process():
-            if as_json:
-                show(asdict(result), as_json=True, table=list)
-            else:
-                _show_tables(result)
-        if result.stopped_by == "gate":
-            raise typer.Exit(_STOPPED_BY_GATE)
+    result = run(call.options, overwrite=call.overwrite, progress=call.progress)
+    if is_first_process():
+        call.show(result, _show_tables)
+    if result.stopped_by == "gate":
+        raise typer.Exit(_STOPPED_BY_GATE)
 
 
 def _plan_rows(plan: "DistillPlan") -> list[tuple[str, str]]:

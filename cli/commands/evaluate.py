@@ -1,14 +1,11 @@
 """`elusive evaluate`."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from elusive.config import EvaluateConfig, load
+from elusive.config import EvaluateConfig
 
-from ..libraries import quieten_libraries
-from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
-from ..output import explained, show
+from ..calls import Call, options_of
 from ..tables import UNKNOWN, plain, table_of
 from ..words import count, duration, memory
 
@@ -35,16 +32,7 @@ Examples:
 
 
 @options_of(EvaluateConfig, argument="model")
-def evaluate(
-    flags: Mapping[str, Any],
-    *,
-    config: Config = None,
-    assignments: Set = None,
-    dry_run: DryRun = False,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+def evaluate(call: Call[EvaluateConfig]) -> None:
     """Measure what a model knows, what a retriever finds, and what was forgotten.
 
     Questions are asked closed-book: a few answered ones on other people, then the question, answered greedily in a
@@ -52,25 +40,16 @@ def evaluate(
     With a retriever, its hits are counted, and the model, where one is named, answers from what it finds. --forgetting
     takes the perplexity of other texts. Questions that stand in what the model was trained on end the job.
     """
-    with explained():
-        from elusive.progress import Bars
+    if call.dry_run:
+        from elusive.jobs.evaluate_plan import plan_evaluate
 
-        options = load(EvaluateConfig, file=config, assignments=assignments or [], flags=flags)
-        progress = Bars(quiet=quiet or as_json)
-        quieten_libraries()
-        if dry_run:
-            from elusive.jobs.evaluate_plan import plan_evaluate
+        plan = plan_evaluate(call.options, overwrite=call.overwrite, progress=call.progress)
+        call.show_rows(plan, _plan_rows)
+        return
+    from elusive.jobs.evaluate import run
 
-            plan = plan_evaluate(options, overwrite=overwrite, progress=progress)
-            show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
-            return
-        from elusive.jobs.evaluate import run
-
-        result = run(options, overwrite=overwrite, progress=progress)
-        if as_json:
-            show(asdict(result), as_json=True, table=list)
-        else:
-            _show_tables(result)
+    result = run(call.options, overwrite=call.overwrite, progress=call.progress)
+    call.show(result, _show_tables)
 
 
 def _plan_rows(plan: "EvaluatePlan") -> list[tuple[str, str]]:

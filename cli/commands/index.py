@@ -1,14 +1,10 @@
 """`elusive index`."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from elusive.config import IndexConfig, load
+from elusive.config import IndexConfig
 
-from ..libraries import quieten_libraries
-from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
-from ..output import explained, show
+from ..calls import Call, options_of
 from ..words import duration, memory
 
 if TYPE_CHECKING:
@@ -27,16 +23,7 @@ Examples:
 
 
 @options_of(IndexConfig, argument="passages")
-def index(
-    flags: Mapping[str, Any],
-    *,
-    config: Config = None,
-    assignments: Set = None,
-    dry_run: DryRun = False,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+def index(call: Call[IndexConfig]) -> None:
     """Index passages for an encoder, so that a question's vector finds its passages.
 
     Texts, fp16 embeddings and faiss files go into one folder, which is read mapped and belongs to this encoder: another
@@ -44,22 +31,16 @@ def index(
     33,554,432 it looks into lists of 8-bit codes (ivf-sq8), beyond that of product codes (ivf-pq); what it finds is
     scored by the embeddings in every kind. Needs faiss: extra cpu, or gpu on a machine with CUDA.
     """
-    with explained():
-        from elusive.progress import Bars
+    if call.dry_run:
+        from elusive.jobs.index_plan import plan_index
 
-        options = load(IndexConfig, file=config, assignments=assignments or [], flags=flags)
-        progress = Bars(quiet=quiet or as_json)
-        quieten_libraries()
-        if dry_run:
-            from elusive.jobs.index_plan import plan_index
+        plan = plan_index(call.options, overwrite=call.overwrite, progress=call.progress)
+        call.show_rows(plan, _plan_rows)
+        return
+    from elusive.jobs.index import run
 
-            plan = plan_index(options, overwrite=overwrite, progress=progress)
-            show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
-            return
-        from elusive.jobs.index import run
-
-        result = run(options, overwrite=overwrite, progress=progress)
-        show(asdict(result), as_json=as_json, table=lambda: _rows(result))
+    result = run(call.options, overwrite=call.overwrite, progress=call.progress)
+    call.show_rows(result, _rows)
 
 
 def _rows(result: "IndexResult") -> list[tuple[str, str]]:

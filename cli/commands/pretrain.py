@@ -1,14 +1,10 @@
 """`elusive pretrain`."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from elusive.config import PretrainConfig, load
+from elusive.config import PretrainConfig
 
-from ..libraries import quieten_libraries
-from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
-from ..output import explained, show
+from ..calls import Call, options_of
 from ..words import count, duration, memory
 
 if TYPE_CHECKING:
@@ -29,40 +25,25 @@ Examples:
 
 
 @options_of(PretrainConfig, argument="data")
-def pretrain(
-    flags: Mapping[str, Any],
-    *,
-    config: Config = None,
-    assignments: Set = None,
-    dry_run: DryRun = False,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+def pretrain(call: Call[PretrainConfig]) -> None:
     """Let a model go on learning from texts, by LoRA or whole.
 
     Texts are the copies that elusive augment wrote, copies drawn afresh each epoch from its clues, or any others. No
     text is cut: a long one becomes several rows. What comes out is an ordinary peft adapter, or with --merge or
     --lora 0 an ordinary model.
     """
-    with explained():
-        from elusive.progress import Bars
+    if call.dry_run:
+        from elusive.jobs.pretrain_plan import plan_pretrain
 
-        options = load(PretrainConfig, file=config, assignments=assignments or [], flags=flags)
-        progress = Bars(quiet=quiet or as_json)
-        quieten_libraries()
-        if dry_run:
-            from elusive.jobs.pretrain_plan import plan_pretrain
+        plan = plan_pretrain(call.options, overwrite=call.overwrite, progress=call.progress)
+        call.show_rows(plan, _plan_rows)
+        return
+    from elusive.jobs.pretrain import run
+    from elusive.processes import is_first_process
 
-            plan = plan_pretrain(options, overwrite=overwrite, progress=progress)
-            show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
-            return
-        from elusive.jobs.pretrain import run
-        from elusive.processes import is_first_process
-
-        result = run(options, overwrite=overwrite, progress=progress)
-        if is_first_process():
-            show(asdict(result), as_json=as_json, table=lambda: _result_rows(result))
+    result = run(call.options, overwrite=call.overwrite, progress=call.progress)
+    if is_first_process():
+        call.show_rows(result, _result_rows)
 
 
 def _plan_rows(plan: "PretrainPlan") -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import typer
 
 from ..command_lines import read_command
 from ..options import Json, Quiet
-from ..output import explained, show
+from ..output import explained, print_json, print_rows, show
 from ..tables import plain, table_of
 from ..words import duration
 
@@ -55,7 +55,7 @@ def list_recipes(context: typer.Context, *, as_json: Json = False) -> None:
         found = {name: load_recipe(file) for name, file in shipped_recipes().items()}
         heads = {name: {"title": r.title, "hardware": r.hardware, "time": r.time} for name, r in found.items()}
         if as_json:
-            show(heads, as_json=True, table=list)
+            print_json(heads)
             return
         from rich.console import Console
 
@@ -72,7 +72,7 @@ def show_recipe(name: Name, *, as_json: Json = False) -> None:
     with explained():
         recipe = _loaded(name)
         if as_json:
-            show(recipe.model_dump(by_alias=True), as_json=True, table=list)
+            print_json(recipe.model_dump(by_alias=True))
         else:
             _print_recipe(recipe)
 
@@ -134,7 +134,7 @@ def run_recipe(
             steps = job.plan(recipe, folder, read=read_command, only=only)
             if as_json:
                 head = {"hardware": recipe.hardware, "time": recipe.time}
-                show({**head, "steps": [asdict(step) for step in steps]}, as_json=True, table=list)
+                print_json({**head, "steps": [asdict(step) for step in steps]})
             else:
                 _print_plan(recipe, steps)
             return
@@ -172,12 +172,12 @@ def _print_recipe(recipe: "Recipe") -> None:
         words = " ".join(paragraph.split())
         typer.echo(textwrap.fill(words, width, break_long_words=False, break_on_hyphens=False) + "\n")
     rows = {"run it": recipe.command, "hardware": recipe.hardware, "time": recipe.time}
-    show({}, as_json=False, table=lambda: [(name, " ".join(words.split())) for name, words in rows.items()])
+    print_rows([(name, " ".join(words.split())) for name, words in rows.items()])
     _heading("\nExpected")
     typer.echo(recipe.expected.strip())
     if recipe.variables:
         _heading("\nVariables, for --set")
-        show({}, as_json=False, table=lambda: [(name, str(value)) for name, value in recipe.variables.items()])
+        print_rows([(name, str(value)) for name, value in recipe.variables.items()])
     _heading("\nSteps")
     for stage in recipe.stages:
         values = "; ".join(f"{name} in {', '.join(map(str, given))}" for name, given in stage.values.items())
@@ -200,7 +200,7 @@ def _print_plan(recipe: "Recipe", steps: "list[PlannedStep]") -> None:
         ("time", " ".join(recipe.time.split())),
     ]
     typer.echo()
-    show({}, as_json=False, table=lambda: rows)
+    print_rows(rows)
 
 
 def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,17 +1,14 @@
 """`elusive score-reader`."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from elusive.config import ScoreReaderConfig, load
+from elusive.config import ScoreReaderConfig
 
-from ..libraries import quieten_libraries
-from ..options import Config, DryRun, Json, Overwrite, Quiet, Set, options_of
-from ..output import explained, show
+from ..calls import Call, options_of
 from ..tables import UNKNOWN, plain, table_of
 from ..words import count, duration, memory
 
@@ -41,17 +38,11 @@ Examples:
 
 @options_of(ScoreReaderConfig)
 def score_reader(
-    flags: Mapping[str, Any],
+    call: Call[ScoreReaderConfig],
     *,
-    config: Config = None,
-    assignments: Set = None,
     require_good: Annotated[
         bool, typer.Option("--require-good", metavar="", help="End with exit code 3 where no reader is good.")
     ] = False,
-    dry_run: DryRun = False,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Tell whether a reader's attention is fit to teach a retriever, before the expensive job.
 
@@ -60,29 +51,20 @@ def score_reader(
     or poor against its reference, the checkpoint before tuning, and readers are ranked by the lift of the answer's
     tokens; what a few hundred questions cannot show is said not to be shown.
     """
-    with explained():
-        from elusive.progress import Bars
+    if call.dry_run:
+        from elusive.jobs.reader_plan import plan_score_reader
 
-        options = load(ScoreReaderConfig, file=config, assignments=assignments or [], flags=flags)
-        progress = Bars(quiet=quiet or as_json)
-        quieten_libraries()
-        if dry_run:
-            from elusive.jobs.reader_plan import plan_score_reader
+        plan = plan_score_reader(call.options, overwrite=call.overwrite, progress=call.progress)
+        call.show_rows(plan, _plan_rows)
+        return
+    from elusive.jobs.score_reader import run
 
-            plan = plan_score_reader(options, overwrite=overwrite, progress=progress)
-            show(asdict(plan), as_json=as_json, table=lambda: _plan_rows(plan))
-            return
-        from elusive.jobs.score_reader import run
-
-        result = run(options, overwrite=overwrite, progress=progress)
-        if as_json:
-            show(asdict(result), as_json=True, table=list)
-        else:
-            _show_tables(result)
-            if not quiet:
-                _say_what_next(options, result)
-        if require_good and not result.has_good:
-            raise typer.Exit(_NONE_GOOD)
+    result = run(call.options, overwrite=call.overwrite, progress=call.progress)
+    call.show(result, _show_tables)
+    if not call.quiet:
+        _say_what_next(call.options, result)
+    if require_good and not result.has_good:
+        raise typer.Exit(_NONE_GOOD)
 
 
 def _plan_rows(plan: "ScoreReaderPlan") -> list[tuple[str, str]]:
