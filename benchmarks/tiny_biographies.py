@@ -74,8 +74,21 @@ def _difference(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def markdown(content: Mapping[str, Any]) -> str:
-    """A table for each comparison, as the README shows them."""
-    return "\n".join(line for name in COMPARISONS for line in _table(name, content[name]))
+    """A table for each comparison, and the map in one, as the README shows it."""
+    return "\n".join([*(line for name in COMPARISONS for line in _table(name, content[name])), *_map(content)])
+
+
+def _map(content: Mapping[str, Any]) -> Iterator[str]:
+    yield "| changed | plain | random | contrast | contrast over random | by seed |"
+    yield "|---|---:|---:|---:|---:|---|"
+    for name in ("arms", *(name for name in COMPARISONS if name.startswith("map"))):
+        means = {arm["name"]: _number(arm["exact match"]["mean"]) for arm in content[name]["arms"]}
+        contrast = "contrast, competent small" if "competent" in name else "contrast"
+        [over] = [one for one in content[name]["differences"] if one["name"] == f"{contrast} over random"]
+        seeds = ", ".join(_number(seed, sign="+") for seed in over["seeds"])
+        cells = [means.get("plain", ""), means["random"], means[contrast], _cell(over, sign="+"), seeds]
+        yield f"| {name.removeprefix('map, ')} | {' | '.join(cells)} |"
+    yield ""
 
 
 def _table(name: str, compared: Mapping[str, Any]) -> Iterator[str]:

@@ -13,6 +13,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def several(n: int, noun: str) -> str:
+    """A number of things."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
 def count(n: int) -> str:
     """A large number in three digits or so."""
     for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):

@@ -7,7 +7,7 @@ from elusive.config import EvaluateConfig
 
 from ..calls import Call, options_of
 from ..tables import UNKNOWN, plain, table_of
-from ..words import count, duration, memory
+from ..words import count, duration, memory, several
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,8 +77,8 @@ def _show_tables(result: "EvaluateResult") -> None:
     people = f" on {result.groups:,} people" if result.fields else ""
     console.print(
         f"{result.questions:,} questions{people}"
-        + (f", {result.shots} shots" if result.model and not result.retrieval else "")
-        + (f"; {result.rejected:,} rows rejected (rejected.jsonl)" if result.rejected else "")
+        + (f", {several(result.shots, 'shot')}" if result.model and not result.retrieval else "")
+        + (f"; {several(result.rejected, 'row')} rejected (rejected.jsonl)" if result.rejected else "")
     )
     for table in (_answers(result), _retrieval(result), _forgetting(result)):
         if table is not None:
@@ -134,6 +134,11 @@ def _sentences(result: "EvaluateResult") -> Iterator[str]:
         yield (
             f"Warning: {leaks.leaked:,} of the questions stand in what the model was trained on "
             f"(the first, in {leaks.first_in}: {leaks.first})."
+        )
+    if result.truncated or result.unreadable:
+        yield (
+            f"Warning: {several(result.truncated or 0, 'question')} had passages cut to fit the model, and "
+            f"{result.unreadable or 0:,} had no room at all and no answer."
         )
     for unread in leaks.unread if leaks else ():
         yield f"Warning: not looked through for the questions: {unread}."

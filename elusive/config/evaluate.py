@@ -139,6 +139,18 @@ class EvaluateConfig(LoadedModelsConfig):
             raise ValueError(f"two of --forgetting are called {twice[0]}; name them, as NAME=DATA")
         return self
 
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        is_default = self.reader_k == type(self).model_fields["reader_k"].default
+        if not is_default and not (self.model and self.retriever):
+            raise ValueError(
+                "--reader-k counts passages of a --retriever that a model reads, and one of them is missing"
+            )
+        needless = next((name for name in ("window", "forgetting_limit") if getattr(self, name)), None)
+        if needless and not self.forgetting:
+            raise ValueError(f"--{needless.replace('_', '-')} is of the texts of --forgetting, and none are given")
+        return self
+
     @property
     def n_shots(self) -> int:
         """Answered questions before each."""

@@ -5,6 +5,7 @@
     sources         questions of any layout, each with its field and its group
     shots           the examples that stand before a question
     closed_book     prompts that fit, and what a model answers to them
+    open_book       whether all passages of a question fit
     perplexity      how unlikely a model finds texts
     leaks           questions that a training text holds
     result          figures of all these, with intervals over groups

@@ -29,7 +29,7 @@ def compare(arms: Sequence[Arm], *, references: Sequence[str], seed: int = 0) ->
     """
     columns = {arm.name: [_columns(evaluation) for evaluation in arm.evaluations] for arm in arms}
     every = [column for one in columns.values() for column in one]
-    measures = [measure for measure in every[0] if all(measure in column for column in every)]
+    measures = _deciding_first([measure for measure in every[0] if all(measure in column for column in every)])
     if not measures:
         raise InputError("no measure is in every evaluation; expected answers, or hits, in each of them")
     figures = tuple(_figures(arm, columns[arm.name], measures, seed=seed) for arm in arms)
@@ -65,6 +65,12 @@ def _columns(evaluation: Evaluation) -> _Columns:
     }
 
 
+def _deciding_first(measures: list[str]) -> list[str]:
+    """Of retrievers, HR@5 decides, as METHOD has it; without it, the smallest k, which comes first."""
+    is_retrieval = "exact_match" not in measures and "HR@5" in measures
+    return ["HR@5", *(name for name in measures if name != "HR@5")] if is_retrieval else measures
+
+
 def _groups(evaluation: Evaluation) -> list[str]:
     return [answer.group for answer in evaluation.answers]
 
@@ -84,6 +90,7 @@ def _figures(arm: Arm, columns: Sequence[_Columns], measures: Sequence[str], *, 
                 means={name: _mean(column[name]) for name in measures},
                 steps=evaluation.training.steps,
                 drop_rate=evaluation.training.drop_rate,
+                leaked=evaluation.leaked,
             )
             for evaluation, column in zip(arm.evaluations, columns, strict=True)
         ),

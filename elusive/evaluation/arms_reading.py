@@ -18,9 +18,8 @@ from elusive.data.run_record import RUN
 from elusive.data.sealed import is_unchanged, read_sealed
 from elusive.errors import InputError
 from elusive.evaluation.arms_training import Training, training_of
-from elusive.evaluation.result import Answer
+from elusive.evaluation.result import ANSWERS, Answer
 
-ANSWERS: Final = "answers.jsonl"
 _ANSWER: Final = TypeAdapter(Answer)
 
 
@@ -35,6 +34,7 @@ class Evaluation:
         perplexities: on other texts, by name.
         options: of the run.
         training: of its model, as far as it is known.
+        leaked: questions that stand in what its model was trained on; None where that is not known.
     """
 
     folder: Path
@@ -43,6 +43,7 @@ class Evaluation:
     perplexities: Mapping[str, float]
     options: Mapping[str, Any]
     training: Training
+    leaked: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ def _check_distinct(folders: Mapping[str, Sequence[Path]]) -> None:
             owner = owners.setdefault(folder.resolve(), name)
             if owner != name:
                 raise InputError(f"{folder} is in arm {owner!r} and in arm {name!r}; expected each folder in one arm")
+        if len({folder.resolve() for folder in found}) < len(found):
+            raise InputError(f"arm {name!r} has a folder twice, by a link or a repeated **; expected each folder once")
 
 
 def _check_as_many(folders: Mapping[str, Sequence[Path]]) -> None:
@@ -125,7 +128,7 @@ def _read(folder: Path, name: str) -> Evaluation:
     seal = run["files"].get(ANSWERS)
     if seal is None or not is_unchanged(folder / ANSWERS, seal):
         raise _no_evaluation(folder, f"{ANSWERS} is missing, or not as that run wrote it")
-    forgetting = run["result"].get("forgetting") or {}
+    forgetting, leaks = (run["result"].get(name) or {} for name in ("forgetting", "leaks"))
     return Evaluation(
         folder=folder,
         name=name,
@@ -133,6 +136,7 @@ def _read(folder: Path, name: str) -> Evaluation:
         perplexities={text: found["perplexity"] for text, found in forgetting.items()},
         options=run["options"],
         training=training_of(run["options"]),
+        leaked=leaks.get("leaked"),
     )
 
 

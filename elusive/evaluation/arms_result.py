@@ -17,13 +17,16 @@ class SeedFigures:
         folder: of its evaluation, below what all compared folders have in common.
         means: by measure.
         steps: of the optimizer, where the training is known.
-        drop_rate: realised, of the dataset of augment that was trained on; None where it was none, or is not known.
+        drop_rate: realised in the copies of the dataset of augment that was trained on, its originals left out, so that
+            it says nothing of how many copies there are; None where it was none, or is not known.
+        leaked: questions that stand in what the model was trained on, where it is known.
     """
 
     folder: str
     means: Mapping[str, float]
     steps: int | None
     drop_rate: float | None
+    leaked: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,13 @@ class ArmFigures:
 
     @property
     def drop_rate(self) -> Spread | None:
-        """Likewise."""
+        """Of the copies; likewise."""
         return spread([seed.drop_rate for seed in self.seeds])
+
+    @property
+    def leaked(self) -> int:
+        """Questions that are known to stand in what the models were trained on, counted at each seed."""
+        return sum(seed.leaked or 0 for seed in self.seeds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +103,7 @@ class ArmsComparison:
     Attributes:
         arms: in the order given.
         references: names of the arms that the others are held against.
-        measures: what every evaluation has; the first decides.
+        measures: what every evaluation has; the first decides: exact match, else HR@5, else the HR@k of the smallest k.
         differences: by measure, then reference, then arm.
         best: the arm with the highest mean of the first measure; of equal ones the first.
         options: by job and option, the value of each arm, where these differ; arms whose value is not known are left

@@ -10,10 +10,14 @@ What is gone, or was never made by these jobs, is not known; nothing is refused 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from elusive.data.run_record import RUN
 from elusive.data.sealed import read_sealed
+
+ADAPTER: Final = "adapter"
+MODEL: Final = "model"
+"""What `elusive pretrain` calls the folders in which it writes one or the other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +26,7 @@ class Training:
 
     Attributes:
         steps: of the optimizer.
-        drop_rate: realised, of the dataset; None too where it was no dataset of augment.
+        drop_rate: realised, of the copies in the dataset; None too where it was no dataset of augment.
         options: of each of the two jobs whose record was found, by its name.
     """
 
@@ -38,8 +42,8 @@ def training_of(options: Mapping[str, Any]) -> Training:
         options: of the evaluation.
     """
     model = _existing(options.get("adapter") or options.get("model"))
-    # A folder of pretrain, or the adapter or model in it.
-    pretrain = _record(model, tells="steps") or _record(model and model.parent, tells="steps") or {}
+    folders = pretraining_folders(model) if model else ()
+    pretrain = next((run for folder in folders if (run := _record(folder, tells="steps"))), {})
     augment = _record(_existing(pretrain.get("options", {}).get("data")), tells="drop_rate") or {}
     found = {"pretrain": pretrain, "augment": augment}
     return Training(
@@ -47,6 +51,11 @@ def training_of(options: Mapping[str, Any]) -> Training:
         drop_rate=augment.get("result", {}).get("drop_rate", {}).get("realised"),
         options={job: run["options"] for job, run in found.items() if run},
     )
+
+
+def pretraining_folders(place: Path) -> tuple[Path, ...]:
+    """Where the record of a pretraining would lie that has this folder, or wrote this adapter or model."""
+    return (place, place.parent) if place.name in (ADAPTER, MODEL) else (place,)
 
 
 def _existing(place: str | None) -> Path | None:

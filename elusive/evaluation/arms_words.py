@@ -11,6 +11,7 @@ from elusive.statistics import Estimate
 
 _LABELS: Final = {"exact_match": "exact match", "f1": "F1"}
 _ENOUGH_SEEDS: Final = 3
+_ENOUGH_GROUPS: Final = 10
 _DROP_RATE_APART: Final = 0.01
 
 
@@ -20,13 +21,23 @@ def label(measure: str) -> str:
 
 
 def verdict(comparison: ArmsComparison) -> tuple[str, ...]:
-    """The best arm, each difference of the first measure, and what few seeds leave open."""
-    return (_best(comparison), *map(difference_in_words, comparison.pairs), *_few_seeds(comparison.n_seeds))
+    """The best arm, each difference of the first measure, and what few seeds and few groups leave open."""
+    return (
+        _best(comparison),
+        *map(difference_in_words, comparison.pairs),
+        *_few_seeds(comparison.n_seeds),
+        *_few_groups(comparison),
+    )
 
 
 def warnings(comparison: ArmsComparison) -> tuple[str, ...]:
     """What other than the arms' own idea may be behind a difference."""
-    return (*_steps(comparison.arms), *_drop_rates(comparison.arms), *_asked_otherwise(comparison))
+    return (
+        *_steps(comparison.arms),
+        *_drop_rates(comparison.arms),
+        *_leaks(comparison),
+        *_asked_otherwise(comparison),
+    )
 
 
 def difference_in_words(one: Difference) -> str:
@@ -63,6 +74,12 @@ def _few_seeds(n: int) -> Iterator[str]:
         yield f"{seeds} little of other training runs: whatever is above or below here may be the chance of training."
 
 
+def _few_groups(comparison: ArmsComparison) -> Iterator[str]:
+    n = comparison.n_groups
+    if n < _ENOUGH_GROUPS and any(one.difference.interval for one in comparison.pairs):
+        yield f"Intervals over {n} groups of questions are too narrow, and no verdict by them is sure."
+
+
 def _steps(arms: Sequence[ArmFigures]) -> Iterator[str]:
     known = {arm.name: arm.steps for arm in arms}
     unknown = [name for name, steps in known.items() if steps is None]
@@ -78,6 +95,15 @@ def _drop_rates(arms: Sequence[ArmFigures]) -> Iterator[str]:
     means = [one.mean for one in known.values()]
     if means and max(means) - min(means) > _DROP_RATE_APART:
         yield f"Arms differ in their mean drop rate: {_each(known, '.3f')}."
+
+
+def _leaks(comparison: ArmsComparison) -> Iterator[str]:
+    for arm in comparison.arms:
+        if arm.leaked:
+            yield (
+                f"{arm.name}: {arm.leaked:,} of {comparison.n_questions:,} questions over all seeds stand in what its "
+                "models were trained on."
+            )
 
 
 def _asked_otherwise(comparison: ArmsComparison) -> Iterator[str]:

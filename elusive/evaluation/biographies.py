@@ -82,11 +82,12 @@ def of_tagged(text: str, *, id: str, templates: Templates, fields: tuple[str, ..
         OptionError: a wanted tag has no template.
     """
     ignored = {tag for tag, template in templates.items() if template is None}
-    tags = {*_CLOSING.findall(text), NAME_TAG} - ignored
+    # Of tags that can be asked for, one that is opened and never closed would be a fact lost.
+    tags = {*tags_of(text), *templates, NAME_TAG} - ignored
     bare, spans = untagged(text, tags)
     told: dict[str, list[str]] = {}
     for span in spans:
-        value = bare[span.start : span.end].strip()
+        value = " ".join(bare[span.start : span.end].split())  # where its line ends is the text's own affair
         if value and value not in told.setdefault(span.tag, []):
             told[span.tag].append(value)
     names = told.pop(NAME_TAG, [])
@@ -94,6 +95,11 @@ def of_tagged(text: str, *, id: str, templates: Templates, fields: tuple[str, ..
         raise NobodyError(BiographyReason.NO_NAME)
     known = {tag: tuple(values) for tag, values in told.items() if values}
     yield from _asked(names[0], known, templates=templates, fields=fields, seen_in=f"the text {id!r}")
+
+
+def tags_of(text: str) -> set[str]:
+    """What is closed as a tag in a text."""
+    return set(_CLOSING.findall(text))
 
 
 def joined(questions: Iterable[FieldQuestion]) -> list[FieldQuestion]:

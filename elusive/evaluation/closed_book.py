@@ -77,10 +77,12 @@ class ClosedBook:
             (n for n in reversed(range(len(shots))) if len(self._ids(question, shots[:n])) <= self._limit), None
         )
         remedy = (
-            "shorten the question, or ask another model" if fitting is None else f"{fitting} shots fit; lower --shots"
+            "shorten the question, or ask another model"
+            if fitting is None
+            else f"{_n_shots(fitting)} {'fits' if fitting == 1 else 'fit'}; lower --shots"
         )
         raise InputError(
-            f"question {question.id!r} is {len(ids)} tokens with {len(shots)} shots, and {self.reader.name} takes "
+            f"question {question.id!r} is {len(ids)} tokens with {_n_shots(len(shots))}, and {self.reader.name} takes "
             f"{self._limit} beside {self.max_new_tokens} new ones; {remedy}"
         )
 
@@ -124,3 +126,7 @@ class ClosedBook:
     def _limit(self) -> int:
         limit = input_limit(pretrained(self.reader.model), asked=None)
         return limit if self._is_encoder_decoder else limit - self.max_new_tokens
+
+
+def _n_shots(n: int) -> str:
+    return "1 shot" if n == 1 else f"{n} shots"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from elusive.statistics import Estimate, over_groups, over_sums
 
 if TYPE_CHECKING:  # it brings torch, which a comparison of answers does without
     from elusive.evaluation.perplexity import TextLikelihood
+
+ANSWERS: Final = "answers.jsonl"
+"""The file of an evaluation that has an `Answer` in each line."""
 
 
 @dataclass(frozen=True, kw_only=True)

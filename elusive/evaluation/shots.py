@@ -61,9 +61,10 @@ class ShotDraw:
         shots: list[Shot] = []
         while len(shots) < self._n:
             if len(seen) == len(pool):
+                examples = "1 example" if len(shots) == 1 else f"{len(shots)} examples"
                 raise InputError(
-                    f"{self._source} has {len(shots)} examples for question {asked.question.id!r}, and {self._n} shots "
-                    "are asked for; lower --shots, or name other --examples"
+                    f"{self._source} has {examples} for question {asked.question.id!r}, and --shots asks for "
+                    f"{self._n}; lower it, or name other --examples"
                 )
             place = draw.randrange(len(pool))
             if place not in seen and pool[place].group != asked.group and pool[place].normalised != own:

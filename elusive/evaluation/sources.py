@@ -4,8 +4,9 @@ The columns tell which of these a source is. All questions are held in memory.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,15 @@ from elusive.data.tables import DEFAULT_TEXT
 from elusive.data.tags import BrokenTagsError
 from elusive.data.unfit import QuestionReason
 from elusive.errors import InputError, near_matches
-from elusive.evaluation.biographies import FieldQuestion, NobodyError, joined, of_facts, of_tagged
+from elusive.evaluation.biographies import (
+    NAME_TAG,
+    FieldQuestion,
+    NobodyError,
+    joined,
+    of_facts,
+    of_tagged,
+    tags_of,
+)
 from elusive.evaluation.templates import BUILT_IN, Templates
 
 Kind = Literal["questions", "facts", "texts"]
@@ -84,15 +93,18 @@ class QuestionSource:
     def read(self, *, on_rejected: Callable[[Rejection], None]) -> list[FieldQuestion]:
         """All its questions with an answer, in order, each once; without passages, which are found or not used.
 
+        An answer of several lines is put on one: as a shot it would end its line, and for exact match and F1 all white
+        space is the same.
+
         Raises:
             InputError: it cannot be read, there is no question that can be asked, or a wanted field is nowhere.
             OptionError: a field has no template.
         """
         match self.kind():
             case "questions":
-                return list(self._questions(on_rejected))
+                return list(map(_on_one_line, self._questions(on_rejected)))
             case "facts":
-                return joined(self._facts(on_rejected))
+                return joined(map(_on_one_line, self._facts(on_rejected)))
             case "texts":
                 return joined(self._tagged(on_rejected))
 
@@ -118,22 +130,26 @@ class QuestionSource:
             raise InputError(f"no question of {self.place} has answers; name their column by --answer-column")
 
     def _facts(self, on_rejected: Callable[[Rejection], None]) -> Iterator[FieldQuestion]:
+        met: set[str] = set()
         reading = Reading(
             source=str(self.place),
             noun="facts",
             parts=locate(self.place, self.split),
-            read_part=self._people,
+            read_part=partial(self._people, met=met),
             on_rejected=on_rejected,
         )
-        yield from self._wanted(itertools.chain.from_iterable(reading.items(None)))
+        yield from self._wanted(itertools.chain.from_iterable(reading.items(None)), met)
 
-    def _people(self, part: Path | HubDataset) -> Iterator[list[FieldQuestion] | Rejection]:
+    def _people(self, part: Path | HubDataset, *, met: set[str]) -> Iterator[list[FieldQuestion] | Rejection]:
+        """The questions of each row; its fields, whether wanted or not, go into `met`."""
         with open_records(part) as records:
             for row in self._rows(records):
                 if isinstance(row, Rejection):
                     yield row
                     continue
                 line, name, facts = row
+                if isinstance(facts, Mapping):
+                    met |= {str(one) for one, value in facts.items() if value is not None}
                 try:
                     yield list(of_facts(name, facts, templates=self.templates, fields=self.fields))
                 except NobodyError as error:
@@ -147,10 +163,11 @@ class QuestionSource:
                 yield row.line, row.values.get("name"), row.values.get("facts")
 
     def _tagged(self, on_rejected: Callable[[Rejection], None]) -> Iterator[FieldQuestion]:
-        yield from self._wanted(itertools.chain.from_iterable(self._told(on_rejected)))
+        met: set[str] = set()
+        yield from self._wanted(itertools.chain.from_iterable(self._told(on_rejected, met)), met)
 
-    def _told(self, on_rejected: Callable[[Rejection], None]) -> Iterator[list[FieldQuestion]]:
-        """The questions of each text that names somebody."""
+    def _told(self, on_rejected: Callable[[Rejection], None], met: set[str]) -> Iterator[list[FieldQuestion]]:
+        """The questions of each text that names somebody; its tags, whether wanted or not, go into `met`."""
         texts = read_corpus(
             self.place,
             text_column=self.text_column,
@@ -162,6 +179,7 @@ class QuestionSource:
         first: Rejection | None = None
         n_good = 0
         for text in texts:
+            met |= tags_of(text.text) - {NAME_TAG}
             try:
                 told = list(of_tagged(text.text, id=text.id, templates=self.templates, fields=self.fields))
             except (NobodyError, BrokenTagsError) as error:
@@ -178,7 +196,7 @@ class QuestionSource:
                 "rows with name and facts, or texts with tags such as <name>…</name> and <city>…</city>"
             )
 
-    def _wanted(self, questions: Iterator[FieldQuestion]) -> Iterator[FieldQuestion]:
+    def _wanted(self, questions: Iterator[FieldQuestion], met: set[str]) -> Iterator[FieldQuestion]:
         """The same, once it is sure that each field that is wanted is there."""
         seen: set[str | None] = set()
         for one in questions:
@@ -186,4 +204,15 @@ class QuestionSource:
             yield one
         for name in self.fields:
             if name not in seen:
-                raise InputError(f"nobody in {self.place} has a {name!r}{near_matches(name, self.templates)}")
+                there = sorted(one for one in met if self.templates.get(one, "") is not None)
+                raise InputError(f"nobody in {self.place} has a {name!r}{near_matches(name, there)}")
+
+
+def _on_one_line(one: FieldQuestion) -> FieldQuestion:
+    asked = one.question
+    answers = tuple(dict.fromkeys(map(_line, asked.answers)))
+    return replace(one, question=replace(asked, answers=answers, target=asked.target and _line(asked.target)))
+
+
+def _line(answer: str) -> str:
+    return " ".join(answer.split()) if "\n" in answer else answer

@@ -26,13 +26,16 @@ from elusive.data.sealed import write_sealed
 from elusive.errors import FolderError
 from elusive.evaluation.arms import compare
 from elusive.evaluation.arms_options import best_options
-from elusive.evaluation.arms_reading import ANSWERS, Arm, Evaluation, read_arms
+from elusive.evaluation.arms_reading import Arm, Evaluation, read_arms
 from elusive.evaluation.arms_result import ArmsComparison
+from elusive.evaluation.result import ANSWERS
 from elusive.progress import Bars, Progress
 from elusive.report.arms_markdown import arms_markdown
 from elusive.report.arms_page import arms_page
 
 PRODUCTS: Final = ("arms.json", "arms.md", "report.html")
+ROWS_VERSION: Final = 1
+"""To be raised when the same evaluations would give other figures or words than before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +127,10 @@ def plan(config: CompareArmsConfig, *, overwrite: bool = False) -> ArmsPlan:
 def _recorded(config: CompareArmsConfig, arms: Sequence[Arm]) -> dict[str, Any]:
     """What decides a run's files: the options, and what was read."""
     recorded = config.model_dump(mode="json", exclude=set(ARMS_NEUTRAL_OPTIONS))
-    return recorded | {"evaluations": {arm.name: [_digest(one) for one in arm.evaluations] for arm in arms}}
+    return recorded | {
+        "rows_version": ROWS_VERSION,
+        "evaluations": {arm.name: [_digest(one) for one in arm.evaluations] for arm in arms},
+    }
 
 
 def _digest(evaluation: Evaluation) -> str:

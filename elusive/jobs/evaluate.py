@@ -27,6 +27,7 @@ from elusive.data.sealed import write_sealed
 from elusive.evaluation.biographies import FieldQuestion
 from elusive.evaluation.leaks import Leaks
 from elusive.evaluation.result import (
+    ANSWERS,
     Answer,
     Forgetting,
     Scores,
@@ -36,7 +37,7 @@ from elusive.evaluation.result import (
     scores,
     scores_by_field,
 )
-from elusive.jobs.evaluate_answers import Answering
+from elusive.jobs.evaluate_answers import Answering, Predictions
 from elusive.jobs.evaluate_forgetting import check_other_texts, check_window, text_likelihoods
 from elusive.jobs.evaluate_model import EvaluatedModel, evaluated_model
 from elusive.jobs.evaluate_questions import Exam, look_for_leaks, read_exam
@@ -49,7 +50,6 @@ from elusive.progress import Bars, Progress
 from elusive.readers.reader import Reader, ReaderOptions
 from elusive.statistics import Estimate
 
-ANSWERS: Final = "answers.jsonl"
 REJECTED: Final = "rejected.jsonl"
 REJECTED_PASSAGES: Final = "rejected-passages.jsonl"
 PRODUCTS: Final = (ANSWERS, REJECTED, REJECTED_PASSAGES)
@@ -76,6 +76,9 @@ class EvaluateResult:
         peak_bytes: largest resident memory of the process.
         already_done: the folder held this very run, and nothing was computed.
         out: the folder.
+        truncated: questions whose passages were cut to fit the model; None where it read none, and in folders from
+            before this was counted.
+        unreadable: questions that do not fit even so, and count as answered wrongly; None likewise.
     """
 
     model: str | None
@@ -93,6 +96,8 @@ class EvaluateResult:
     peak_bytes: int
     already_done: bool = False
     out: str
+    truncated: int | None = None
+    unreadable: int | None = None
 
 
 def evaluate(
@@ -187,7 +192,7 @@ class _Run:
         if config.retriever:
             with timed(self.seconds, "search"):
                 asked = self._searched(asked)
-        predictions: Sequence[str | None] = [None] * len(asked)
+        predictions = Predictions([None] * len(asked))
         forgotten: dict[str, Forgetting] = {}
         if self.model:
             reader = self._load(self.model)
@@ -197,9 +202,9 @@ class _Run:
                 forgotten = self._forgetting(reader)
         answers = [
             marked(one, prediction=prediction, cuts=config.cuts)
-            for one, prediction in zip(asked, predictions, strict=True)
+            for one, prediction in zip(asked, predictions.texts, strict=True)
         ]
-        return self._finish(exam, answers, leaks, forgotten, n_rejected=log.n_rejected)
+        return self._finish(exam, answers, leaks, forgotten, predictions=predictions, n_rejected=log.n_rejected)
 
     def _load(self, model: EvaluatedModel) -> Reader:
         self.progress.say(f"loading {model.name}")
@@ -217,11 +222,11 @@ class _Run:
             progress=self.progress,
         )
 
-    def _answers(self, reader: Reader, exam: Exam, asked: Sequence[FieldQuestion]) -> list[str]:
+    def _answers(self, reader: Reader, exam: Exam, asked: Sequence[FieldQuestion]) -> Predictions:
         answering = Answering(self.config, self._kept("answers"), self.progress)
         if self.config.retriever:
             return answering.open_book(reader, asked)
-        return answering.closed_book(reader, asked, exam.shots)
+        return Predictions(answering.closed_book(reader, asked, exam.shots))
 
     def _forgetting(self, reader: Reader) -> dict[str, Forgetting]:
         found = {}
@@ -241,6 +246,7 @@ class _Run:
         leaks: Leaks | None,
         forgotten: Mapping[str, Forgetting],
         *,
+        predictions: Predictions,
         n_rejected: int,
     ) -> EvaluateResult:
         config, seed = self.config, self.config.seed
@@ -266,6 +272,8 @@ class _Run:
             seconds={stage: round(spent, 3) for stage, spent in self.seconds.items()},
             peak_bytes=peak_bytes(),
             out=config.out,
+            truncated=predictions.truncated,
+            unreadable=predictions.unreadable,
         )
         self.folder.finish({"result": asdict(result), "versions": versions()})
         return result

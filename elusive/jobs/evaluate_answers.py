@@ -12,16 +12,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elusive.config import EvaluateConfig
+from elusive.data.questions import Question
+from elusive.errors import InputError
 from elusive.evaluation.biographies import FieldQuestion
 from elusive.evaluation.closed_book import ClosedBook
+from elusive.evaluation.open_book import is_cut
 from elusive.evaluation.shots import ShotDraw
-from elusive.jobs.distill_measuring import own_answers
 from elusive.jobs.kept_chunks import KeptChunks
 from elusive.progress import Progress
 from elusive.readers.reader import Reader, batches
 
 _BATCHES: Final = 4
 """Of a chunk."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model answered.
+
+    Attributes:
+        texts: to each question; None where no model was asked.
+        truncated: questions whose passages were cut to fit; None where none were read.
+        unreadable: questions that do not fit even so, to which nothing is answered; None likewise.
+    """
+
+    texts: Sequence[str | None]
+    truncated: int | None = None
+    unreadable: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,17 +98,28 @@ class Answering:
                 advance(1)
         return found
 
-    def open_book(self, reader: Reader, questions: Sequence[FieldQuestion]) -> list[str]:
+    def open_book(self, reader: Reader, questions: Sequence[FieldQuestion]) -> Predictions:
         """What the model answers from the first passages of each question; nothing to one that it cannot read."""
         first = [replace(one.question, passages=one.question.passages[: self.config.reader_k]) for one in questions]
-        found: list[str] = []
+        found: list[str | None] = []
         with self.progress.stage("answer from passages", total=len(first), unit="questions") as advance:
             for number, chunk in enumerate(batches(first, size=self._chunk)):
                 found += self.kept.get_or_make(
-                    number, partial(own_answers, reader, chunk), of=[question.id for question in chunk]
+                    number, partial(_read, reader, chunk), of=[question.id for question in chunk]
                 )
                 advance(len(chunk))
-        return found
+        config, n_unreadable = self.config, found.count(None)
+        n_cut = sum(
+            is_cut(reader, question, max_new_tokens=config.max_new_tokens, shuffle_seed=config.seed)
+            for question, answer in zip(first, found, strict=True)
+            if answer is not None
+        )
+        if n_cut or n_unreadable:
+            self.progress.say(
+                f"warning: of the {len(first):,} questions, {n_cut:,} had passages cut to fit {reader.name}, and "
+                f"{n_unreadable:,} had no room in it at all and no answer; fewer (--reader-k) or shorter passages fit"
+            )
+        return Predictions([answer or "" for answer in found], truncated=n_cut, unreadable=n_unreadable)
 
     @property
     def _chunk(self) -> int:
@@ -102,3 +130,11 @@ class Answering:
         for batch in batches(prompts, size=self.config.batch_size):
             found += closed.answers(batch)
         return found
+
+
+def _read(reader: Reader, questions: Sequence[Question]) -> list[str | None]:
+    """What a reader answers; None to a question that it cannot read."""
+    try:
+        return list(reader.answers(questions))
+    except InputError:
+        return [None] if len(questions) == 1 else [_read(reader, [question])[0] for question in questions]

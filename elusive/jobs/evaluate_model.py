@@ -13,13 +13,12 @@ from elusive.config import EvaluateConfig
 from elusive.data.run_record import read_run
 from elusive.embedded import is_embedded
 from elusive.errors import FolderError, ModelError, OptionError
+from elusive.evaluation.arms_training import ADAPTER, MODEL, pretraining_folders
 from elusive.jobs.inputs import pinned_source
 from elusive.models import ModelSource
 from elusive.readers.opening import load_reader
 from elusive.readers.reader import Reader, ReaderOptions
 
-_ADAPTER: Final = "adapter"  # as `elusive pretrain` calls what it writes
-_MODEL: Final = "model"
 _ADAPTER_CONFIG: Final = "adapter_config.json"
 
 
@@ -77,9 +76,9 @@ class EvaluatedModel:
         models.load_config(self.source)
         _ = self.fingerprint
         base = _base_of(self.adapter) if self.adapter else None
-        if base is not None and not _is_same(replace(self.source, name=base, revision=None), self.source):
+        if base is not None and not _is_same(replace(self.source, name=base.name, revision=None), self.source):
             raise ModelError(
-                f"the adapter {self.adapter} was trained on {base}, and the model is {self.source.written}; "
+                f"the adapter {self.adapter} was trained on {base.name}, and the model is {self.source.written}; "
                 "name that model, or another adapter"
             )
 
@@ -100,8 +99,8 @@ def evaluated_model(config: EvaluateConfig) -> EvaluatedModel | None:
     adapter = config.adapter
     if adapter and own:
         raise OptionError(f"{config.model} has an adapter itself; name its model, {name}, beside --adapter")
-    if adapter and (Path(adapter) / _ADAPTER / _ADAPTER_CONFIG).is_file():
-        adapter = str(Path(adapter) / _ADAPTER)
+    if adapter and (Path(adapter) / ADAPTER / _ADAPTER_CONFIG).is_file():
+        adapter = str(Path(adapter) / ADAPTER)
     places = [config.model, *([config.adapter] if config.adapter else [])]
     trained_on = tuple(dict.fromkeys(one for place in places for one in _trained_on(place)))
     found = EvaluatedModel(pinned_source(config, name), own or adapter, trained_on)
@@ -128,11 +127,11 @@ class _Pretraining:
 
     def model_and_adapter(self) -> tuple[str, str | None]:
         """The model that it wrote whole, else the one that it trained an adapter for, and that adapter."""
-        if (self.folder / _MODEL).is_dir():
-            return str(self.folder / _MODEL), None
+        if (self.folder / MODEL).is_dir():
+            return str(self.folder / MODEL), None
         revision = self.options.get("revision")
         trained = self.options["model"]
-        return f"{trained}@{revision}" if revision else trained, str(self.folder / _ADAPTER)
+        return f"{trained}@{revision}" if revision else trained, str(self.folder / ADAPTER)
 
     def texts(self) -> Iterator[TrainedOn]:
         """Data and replay."""
@@ -160,15 +159,15 @@ def _pretraining_of(place: str) -> _Pretraining | None:
     Raises:
         FolderError: it has not come to its end.
     """
-    folder = Path(place).parent if Path(place).name in (_ADAPTER, _MODEL) else Path(place)
-    run = None
-    with contextlib.suppress(FolderError):  # other programs write a run.json beside their models too
-        run = read_run(folder)
-    if not run or not {"data", "model"} <= run["options"].keys():
-        return None
-    if not run["finished"]:
-        raise FolderError(f"{folder} holds a pretraining that is not finished; run its command to the end")
-    return _Pretraining(folder, run["options"])
+    for folder in pretraining_folders(Path(place)):
+        run = None
+        with contextlib.suppress(FolderError):  # other programs write a run.json beside their models too
+            run = read_run(folder)
+        if run and {"data", "model"} <= run["options"].keys():
+            if not run["finished"]:
+                raise FolderError(f"{folder} holds a pretraining that is not finished; run its command to the end")
+            return _Pretraining(folder, run["options"])
+    return None
 
 
 def _is_adapter(name: str) -> bool:
@@ -176,30 +175,37 @@ def _is_adapter(name: str) -> bool:
     return not is_embedded(name) and (folder / _ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file()
 
 
-def _base_of(adapter: str) -> str | None:
-    """The model that a local adapter says it was trained on."""
+def _base_of(adapter: str) -> ModelSource | None:
+    """The model that a local adapter says it was trained on; the revision is that of a model of the Hub."""
     file = Path(adapter) / _ADAPTER_CONFIG
     if not file.is_file():
         return None
     try:
-        base = json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"]
+        config = json.loads(file.read_text(encoding="utf-8"))
+        base, revision = config["base_model_name_or_path"], config.get("revision")
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file} cannot be read: {error}") from error
-    return str(base) if base else None
+    if not base:
+        return None
+    return ModelSource(name=str(base), revision=None if _is_local(str(base)) else revision)
 
 
 def _require_base(adapter: str) -> str:
     base = _base_of(adapter)
     if base is None:
         raise ModelError(f"{adapter} is an adapter that names no model; name the model, and it by --adapter")
-    return base
+    return base.written
 
 
 def _is_same(base: ModelSource, model: ModelSource) -> bool:
     """Whether two names are of one model, as far as can be told without a download."""
     if base.name == model.name:
         return True
-    local = [is_embedded(source.name) or Path(source.name).is_dir() for source in (base, model)]
+    local = [_is_local(source.name) for source in (base, model)]
     if all(local):
         return models.fingerprint(base) == models.fingerprint(model)
     return any(local)  # a copy of a model of the Hub
+
+
+def _is_local(name: str) -> bool:
+    return is_embedded(name) or Path(name).is_dir()

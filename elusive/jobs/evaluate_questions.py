@@ -8,7 +8,7 @@ from elusive.config import EvaluateConfig
 from elusive.config.loading import read_yaml
 from elusive.data.corpus import read_corpus
 from elusive.data.rejected import Rejection
-from elusive.errors import ElusiveError, InputError
+from elusive.errors import ElusiveError, InputError, OptionError
 from elusive.evaluation.biographies import FieldQuestion
 from elusive.evaluation.leaks import Leaks, LeakSearch
 from elusive.evaluation.shots import ShotDraw
@@ -41,11 +41,14 @@ def read_exam(config: EvaluateConfig, *, on_rejected: Callable[[Rejection], None
     """Read all questions, and the examples where they come from elsewhere.
 
     Raises:
-        InputError, OptionError: as `QuestionSource.read`; templates that cannot be used.
+        InputError, OptionError: as `QuestionSource.read`; templates that cannot be used, or for nothing.
     """
     templates = templates_of(config)
     with progress.stage("read questions", total=None, unit="questions") as advance:
-        every = _source(config, config.questions, templates).read(on_rejected=on_rejected)
+        source = _source(config, config.questions, templates)
+        if config.templates and not config.examples and source.kind() == "questions":
+            raise OptionError(f"--templates are of fields and tags, and {config.questions} has whole questions already")
+        every = source.read(on_rejected=on_rejected)
         advance(len(every))
     examples, named = every, config.questions
     if config.examples:

@@ -16,7 +16,7 @@ def arms_markdown(comparison: ArmsComparison) -> str:
     seeds = "1 seed" if comparison.n_seeds == 1 else f"{comparison.n_seeds} seeds"
     lines.append(
         f"{seeds}, {comparison.n_questions:,} questions of each arm in {comparison.n_groups:,} groups, such as people. "
-        "Brackets hold 95 % intervals over groups."
+        "Brackets hold 95 % intervals over groups; drop rates are of the copies, originals left out."
     )
     lines += ["", *(f"- {sentence}" for sentence in comparison.verdict)]
     if comparison.warnings:

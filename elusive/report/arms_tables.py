@@ -14,7 +14,7 @@ from elusive.statistics import Estimate
 
 
 def figure_rows(comparison: ArmsComparison) -> FigureTable:
-    """Each arm's measures, steps and drop rate, in the order given."""
+    """Each arm's measures, steps and drop rate of the copies, in the order given."""
     rows = (
         (
             arm.name,
@@ -26,7 +26,7 @@ def figure_rows(comparison: ArmsComparison) -> FigureTable:
         )
         for arm in comparison.arms
     )
-    head = (*map(label, comparison.measures), "optimizer steps", "drop rate")
+    head = (*map(label, comparison.measures), "optimizer steps", "drop rate of the copies")
     return FigureTable("Means over questions, then over seeds", head, (Group("", tuple(rows)),))
 
 
@@ -106,7 +106,7 @@ def steps(arm: ArmFigures) -> str:
 
 
 def drop_rate(arm: ArmFigures) -> str:
-    """An arm's drop rate, likewise."""
+    """The drop rate of an arm's copies, likewise."""
     return spread_in_words(arm.drop_rate, ".3f") if arm.drop_rate else NOT_APPLICABLE
 
 
@@ -148,5 +148,8 @@ def _printed(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
-        return Path(value).name if Path(value).is_absolute() else value
+        name, _, place = value.partition("=")  # as --forgetting has them: NAME=DATA
+        if Path(value).is_absolute():
+            return Path(value).name
+        return f"{name}={Path(place).name}" if Path(place).is_absolute() else value
     return "not set" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,6 +1,7 @@
 """Arms held against each other: against slow oracles, how often equal arms are told apart, and what words say."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,14 @@ def test_one_person_is_too_few_for_an_interval() -> None:
     assert words in compared({"a": [[[0.0]]] * 3, "b": [[[0.5]]] * 3}).verdict[1]
 
 
+@pytest.mark.parametrize(("n_people", "caveat"), [(2, True), (9, True), (10, False), (1, False)])
+def test_intervals_over_few_groups_are_not_sure(n_people: int, caveat: bool) -> None:
+    people = [[0.0], [1.0], *[[1.0]] * 8][:n_people]
+    arms = [Arm(name, (evaluated(people),) * 3) for name in "ab"]  # the same people at each seed
+    sentence = f"Intervals over {n_people} groups of questions are too narrow, and no verdict by them is sure."
+    assert (sentence in compare(arms, references=["a"]).verdict) == caveat
+
+
 def test_three_seeds_that_agree_need_no_caveat() -> None:
     found = compared({"a": [[[0.0]] * 9] * 3, "b": [[[0.4]] * 9, [[0.5]] * 9, [[0.6]] * 9]})
     assert [sentence.count("seeds as the unit the interval holds") for sentence in found.verdict] == [0, 0]
@@ -194,8 +203,8 @@ def test_retrievers_alone_are_compared_by_their_hits() -> None:
 
     arms = [Arm("none", (of_hits(lambda i: False),) * 3), Arm("half", (of_hits(lambda i: i % 2 == 0),) * 3)]
     found = compare(arms, references=["none"])
-    assert found.measures == ("HR@1", "HR@5")
-    assert [one.word for one in found.differences] == ["not told apart", "above"]
+    assert found.measures == ("HR@5", "HR@1"), "HR@5 decides"
+    assert (found.best, [one.word for one in found.differences]) == ("half", ["above", "not told apart"])
     with pytest.raises(InputError, match="no measure is in every evaluation"):
         compare([*arms[:1], Arm("answers", (evaluated([[1.0]] * 30),) * 3)], references=["none"])
 
@@ -223,6 +232,17 @@ def test_arms_that_differ_in_more_than_their_idea_are_warned_of(
     trainings: list[Mapping[str, Any]], words: list[str]
 ) -> None:
     assert list(with_training(*trainings).warnings) == words
+
+
+def test_arms_whose_questions_were_trained_on_are_warned_of() -> None:
+    people = [[0.0, 1.0]] * 4
+    leaked = {"clean": (0, 0, 0), "seen": (3, 0, 1), "unknown": (None, None, None)}
+    arms = [
+        Arm(name, tuple(replace(evaluated(people, seed=seed), leaked=n) for seed, n in enumerate(each)))
+        for name, each in leaked.items()
+    ]
+    sentence = "seen: 4 of 24 questions over all seeds stand in what its models were trained on."
+    assert [one for one in compare(arms, references=["clean"]).warnings if "trained on" in one] == [sentence]
 
 
 def test_arms_that_were_asked_otherwise_are_warned_of() -> None:

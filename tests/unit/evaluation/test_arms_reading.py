@@ -57,6 +57,21 @@ def test_a_folder_in_two_arms_is_refused(arms: dict[str, str]) -> None:
         read_arms({**arms, "again": arms["plain"]})
 
 
+def test_a_folder_twice_in_an_arm_is_no_other_seed(arms: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "arms" / "plain-2").symlink_to(tmp_path / "arms" / "plain-0")
+    with pytest.raises(InputError, match="arm 'plain' has a folder twice, by a link"):
+        read_arms({"plain": arms["plain"]})
+
+
+def test_leaked_questions_are_counted_and_not_known_of_folders_without_the_count(tmp_path: Path) -> None:
+    rows = asked(1, wrong, seed=0)
+    for number, result in enumerate([{"leaks": {"leaked": 2}}, {"leaks": None}, {}]):
+        answers = "".join(json.dumps(row) + "\n" for row in rows)
+        finished_run(tmp_path / f"a-{number}", {"model": "tiny:large"}, result, answers=answers)
+    [arm] = read_arms({"a": f"{tmp_path}/a-*"})
+    assert [one.leaked for one in arm.evaluations] == [2, None, None]
+
+
 @pytest.mark.parametrize("change", ["text", "id", "fewer"])
 def test_the_first_question_that_differs_is_named(change: str, arms: dict[str, str], tmp_path: Path) -> None:
     rows = asked(4, wrong, seed=1)

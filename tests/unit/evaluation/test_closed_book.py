@@ -92,6 +92,11 @@ def test_a_prompt_that_does_not_fit_says_how_many_shots_do(reader_a: str) -> Non
     closed.tokens(QUESTION, shots[:n_fitting])
     with pytest.raises(InputError, match="tokens with"):
         closed.tokens(QUESTION, shots[: n_fitting + 1])
+    long = Shot("Mara " * 600, "Orsk")
+    with pytest.raises(InputError, match=r"tokens with 2 shots, .*; 1 shot fits; lower --shots"):
+        closed.tokens(QUESTION, [SHOTS[0], long])
+    with pytest.raises(InputError, match=r"tokens with 1 shot, .*; 0 shots fit; lower --shots"):
+        closed.tokens(QUESTION, [long])
     with pytest.raises(InputError, match=r"takes 502 beside 10 new ones; shorten the question, or ask another model"):
         closed.tokens(replace(QUESTION, question="Mara " * 600), ())
 

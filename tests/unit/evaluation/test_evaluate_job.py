@@ -1,6 +1,7 @@
 """`elusive evaluate` as a job: what it writes, resumes, reuses and refuses."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,18 +9,24 @@ from typing import Any
 import pytest
 
 from elusive import statistics
+from elusive.config import EvaluateConfig
 from elusive.data.question_files import read_questions
+from elusive.data.questions import Passage, Question
 from elusive.data.sealed import write_sealed
 from elusive.distillation.evaluation import retrieval
 from elusive.distillation.retriever import Retriever
 from elusive.errors import FolderError, InputError, ModelError, OptionError
 from elusive.evaluation.closed_book import ClosedBook
+from elusive.evaluation.open_book import is_cut
 from elusive.jobs import evaluate_forgetting
 from elusive.jobs.evaluate import EvaluateResult, evaluate
+from elusive.jobs.evaluate_model import EvaluatedModel, evaluated_model
 from elusive.jobs.index import build_index
 from elusive.models import ModelSource
 from elusive.progress import Bars
+from elusive.readers import decoder_only, fusion_in_decoder
 from elusive.readers.opening import load_reader, save_reader, with_lora
+from elusive.readers.reader import ReaderOptions
 from elusive.retrieval.encoder import load_encoder
 from elusive.retrieval.index import PassageIndex
 from tests.distill_fixtures import N_PASSAGES, passage_rows, question_rows, write_lines
@@ -296,6 +303,30 @@ def test_a_pretraining_that_is_not_finished_is_refused(judge: Evaluate, reader_a
         judge(model=folder)
 
 
+@pytest.mark.parametrize("name", ["model", "adapter"])
+def test_a_pretraining_in_a_folder_called_as_what_it_writes_is_found(
+    name: str, judge: Evaluate, reader_a: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "model").symlink_to(reader_a)
+    texts = write_lines(tmp_path / "corpus.jsonl", [{"text": "Nothing."}])
+    folder = pretrained(tmp_path / name, data=texts, model=reader_a)
+    assert judge(model=folder).model == f"{folder}/model"
+
+
+@pytest.mark.parametrize(("base", "expected"), [("mara/velting", "abc"), (None, None)])
+def test_an_adapters_model_has_the_revision_that_the_adapter_names(
+    base: str | None, expected: str | None, adapter: str, reader_a: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Path(adapter) / "adapter_config.json"
+    named = {**json.loads(file.read_text(encoding="utf-8")), "revision": "abc"}
+    file.write_text(json.dumps({**named, "base_model_name_or_path": base or reader_a}), encoding="utf-8")
+    monkeypatch.setattr(EvaluatedModel, "check", lambda _: None)  # would ask the Hub
+    found = evaluated_model(EvaluateConfig(model=adapter))
+    assert found is not None
+    assert (found.source.name, found.source.revision) == (base or reader_a, expected)
+
+
 def test_an_adapter_of_another_model_is_refused_and_a_copy_is_not(
     judge: Evaluate, adapter: str, reader_a: str, reader_b: str, tmp_path: Path
 ) -> None:
@@ -411,9 +442,80 @@ def test_a_model_reads_what_is_found(index: str, towns: str, tmp_path: Path) -> 
     assert [row["id"] for row in rows] == [row["id"] for row in question_rows()[:12]]
 
 
+def test_passages_that_do_not_fit_and_questions_that_cannot_be_read_are_counted(
+    index: str, towns: str, reader_a: str, reader_t5: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [*question_rows()[:2], {"id": "long", "question": "Where is " + "Orsk " * 600, "answers": ["x"]}]
+    long = [{"id": str(n), "text": text} for n, text in enumerate(["Orsk is near Lisk. " * 60, "Lisk."])]
+    asked = write_lines(tmp_path / "asked.jsonl", rows)
+    passages = write_lines(tmp_path / "long.jsonl", long)
+    given = {"retriever": "tiny:encoder", "passages": passages, "questions": asked, "k": "1", "reader_k": 2}
+    for name, model in {"one prompt": reader_a, "fused": reader_t5}.items():
+        found = evaluate(model, out=tmp_path / name, progress=Bars(), **given, max_new_tokens=4)
+        assert (found.truncated, found.unreadable) == (2, 1), name
+        assert rows_of(tmp_path / name)[2]["prediction"] == ""
+        assert len(re.findall("of the 3 questions, 2 had passages cut .* 1 had no room", capsys.readouterr().err)) == 1
+    fitting = search(index, towns, tmp_path / "fitting", model="tiny:reader")
+    assert (fitting.truncated, fitting.unreadable) == (0, 0)
+    assert "warning" not in capsys.readouterr().err
+    assert search(index, towns, tmp_path / "alone").truncated is None
+
+
+@pytest.mark.parametrize("kind", ["reader_a", "reader_t5"])
+@pytest.mark.parametrize("seed", [None, 3])
+def test_passages_are_cut_where_the_reader_cuts_them(
+    kind: str, seed: int | None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ReaderOptions(max_new_tokens=3, shuffle_seed=seed)
+    reader = load_reader(ModelSource(name=request.getfixturevalue(kind)), options=options)
+    module = decoder_only if kind == "reader_a" else fusion_in_decoder
+    cuts: list[int] = []
+
+    def noted(*arguments: Any, fitted: Any = module.fitted, **others: Any) -> Any:
+        found = fitted(*arguments, **others)
+        cuts.extend(found.n_cut)
+        return found
+
+    monkeypatch.setattr(module, "fitted", noted)
+    monkeypatch.setattr(module, "generated" if kind == "reader_a" else "generated_from", lambda *_, **__: [""])
+    seen = []
+    for n in range(440, 530):
+        passages = tuple(Passage(str(i), "", text) for i, text in enumerate(("a " * n, "b")))
+        question = Question("q", "Who?", (), passages=passages)
+        cuts.clear()
+        reader.answers([question])
+        assert is_cut(reader, question, max_new_tokens=3, shuffle_seed=seed) == any(cuts), n
+        seen.append(any(cuts))
+    assert set(seen) == {True, False}
+
+
+def test_templates_are_of_no_use_for_whole_questions(judge: Evaluate, towns: str, people: str, tmp_path: Path) -> None:
+    file = tmp_path / "templates.yaml"
+    file.write_text("\n".join(f"{name}: What is the {name} of {{name}}?" for name in PEOPLE[0]["facts"]))
+    with pytest.raises(
+        OptionError, match=r"--templates are of fields and tags, and .*towns\.jsonl has whole questions"
+    ):
+        judge(questions=towns, templates=str(file))
+    judge(questions=towns, templates=str(file), examples=people)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"window": 64}, "--window is of the texts of --forgetting, and none are given"),
+        ({"forgetting_limit": 3}, "--forgetting-limit is of the texts of --forgetting"),
+        ({"reader_k": 2}, "--reader-k counts passages of a --retriever that a model reads, and one of them is missing"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(options: dict[str, Any], message: str, judge: Evaluate) -> None:
+    with pytest.raises(OptionError, match=message):
+        judge(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"reader_k": 2}, "--reader-k counts passages of a --retriever that a model reads"),
         ({"k": "99"}, f"99 passages are asked for and there are {N_PASSAGES}; lower --k or --reader-k"),
         ({"passages": None}, "--retriever needs --passages beside it"),
         ({"retriever": None}, "--passages needs --retriever beside it"),

@@ -12,6 +12,7 @@ from elusive.errors import InputError, OptionError
 from elusive.evaluation.biographies import FieldQuestion, NobodyError, of_facts, of_tagged
 from elusive.evaluation.sources import QuestionSource
 from elusive.evaluation.templates import BUILT_IN, checked_templates
+from elusive.metrics import exact_match
 from tests.distill_fixtures import write_lines
 from tests.unit.evaluation.exams import PEOPLE, TAGGED, recipe_modules
 
@@ -69,6 +70,8 @@ def test_a_text_may_hold_markup_that_is_no_tag() -> None:
         ("<name> </name> of <city>Orsk</city>", NobodyError, "nobody is named"),
         ("<name>Tor</name> alone", NobodyError, "no facts to ask for"),
         ("<name>Tor</name> of <city>Orsk <date>1931</date></city>", BrokenTagsError, "stands inside"),
+        ("<name>Tor</name> of <city>Orsk<city>, born <date>1931</date>", BrokenTagsError, "stands inside"),
+        ("<name>Tor</name>, born <date>1931</date>, of <city>Orsk", BrokenTagsError, "<city> is not closed"),
     ],
 )
 def test_a_text_that_cannot_be_asked_about_says_why(text: str, kind: type[Exception], message: str) -> None:
@@ -87,6 +90,19 @@ def test_facts_may_be_unknown_or_several_but_nothing_else() -> None:
         list(of_facts("Tor", {"major": None}, templates=BUILT_IN, fields=()))
     with pytest.raises(NobodyError, match="nobody"):
         list(of_facts(" ", {"major": "law"}, templates=BUILT_IN, fields=()))
+
+
+def test_an_answer_of_several_lines_is_put_on_one(tmp_path: Path) -> None:
+    wrapped = "<name>Mara\nVelting</name> went to <university>Brenn\n  College</university>, Brenn."
+    [found], _ = told(write_lines(tmp_path / "texts.jsonl", [{"text": wrapped}]))
+    assert (found.group, found.question.answers) == ("Mara Velting", ("Brenn College",))
+    facts = {"university": ["Brenn\nCollege", "Brenn College", "B  C"]}
+    [found], _ = told(write_lines(tmp_path / "people.jsonl", [{"name": "Mara", "facts": facts}]))
+    assert found.question.answers == ("Brenn College", "B  C")
+    rows = [{"question": "Where?", "answers": ["Orsk\r\non sea\n"], "target": "Orsk\non sea"}]
+    [found], _ = told(write_lines(tmp_path / "qa.jsonl", rows))
+    assert (found.question.answers, found.question.target_answer) == (("Orsk on sea",), "Orsk on sea")
+    assert exact_match("Orsk on sea", ["Orsk\non sea"]) == 1.0, "so that no figure depends on it"
 
 
 # -- templates -------------------------------------------------------------------------------------------------------
@@ -174,6 +190,16 @@ BAD: dict[str, tuple[list[dict[str, Any]], dict[str, Any], str]] = {
     "no layout": ([{"a": 1}], {}, r"no known layout of questions; .*biographies \(facts, name\)"),
     "no facts": ([{"name": "Tor", "facts": {}}], {}, r"no usable facts in .*no facts to ask for"),
     "no such field": (list(PEOPLE), {"fields": ("majr",)}, r"nobody in .* has a 'majr'; did you mean 'major'"),
+    "fields of others": (
+        list(PEOPLE),
+        {"fields": ("age",), "templates": {**BUILT_IN, "age": "How old is {name}?", "company": None}},
+        r"nobody in .* has a 'age'; there are: 'birth_city', 'major'$",
+    ),
+    "tags of others": (
+        [{"text": text} for text in TAGGED],
+        {"fields": ("food",)},
+        r"nobody in .* has a 'food'; there are: 'city', 'date', 'university'$",
+    ),
     "no fields": ([{"question": "Who?", "answers": ["x"]}], {"fields": ("major",)}, "questions without fields"),
     "empty": ([], {}, r"is empty"),
 }

@@ -49,8 +49,12 @@ def test_examples_without_fields_serve_every_field() -> None:
 
 
 def test_too_few_examples_are_told_with_how_many_there_are() -> None:
-    with pytest.raises(InputError, match=r"people\.jsonl has 8 examples for question 'P0/major', and 9 shots"):
+    with pytest.raises(
+        InputError, match=r"people\.jsonl has 8 examples for question 'P0/major', and --shots asks for 9; lower it"
+    ):
         draw(n=9).of(asked("P0", "major"))
+    with pytest.raises(InputError, match=r"has 1 example for"):
+        draw(POOL[:1] + POOL[3:4], n=2).of(asked("P0", "major"))
     with pytest.raises(InputError, match=r"has 0 examples for question 'P0/city'"):
         draw(n=1).of(asked("P0", "city"))
     assert draw([], n=0).of(asked("P0", "major")) == ()

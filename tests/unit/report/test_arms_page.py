@@ -8,6 +8,7 @@ import pytest
 from elusive.evaluation.arms import compare
 from elusive.evaluation.arms_reading import read_arms
 from elusive.evaluation.arms_result import ArmsComparison, Spread
+from elusive.report.arms_markdown import arms_markdown
 from elusive.report.arms_page import arms_page
 from tests.arms_folders import experiment
 from tests.unit.report.hostile import MARKUP
@@ -93,6 +94,22 @@ def test_markup_in_names_fields_folders_and_options_is_text(comparison: ArmsComp
     assert read.words.count(MARKUP[:40]) > 8
     assert "49" not in read.words.split(), "7*7 was not worked out"
     assert not set(page) & {chr(c) for c in (*range(10), *range(11, 32), 127, 0x202E, 0x2028, 0xFEFF)}
+
+
+def test_places_of_named_texts_go_by_their_last_name(comparison: ArmsComparison) -> None:
+    options = {
+        "evaluate": {
+            "forgetting": {"plain": ["wiki=/home/me/wiki.jsonl", "/home/me/x", "/home/a=b/c"], "contrast": ["a=b"]}
+        }
+    }
+    page = page_of(replace(comparison, options=options))
+    assert "wiki=wiki.jsonl, x, c n/a a=b" in PageReader(page).words
+    assert "/home/" not in page
+
+
+def test_a_drop_rate_is_said_to_be_that_of_the_copies(comparison: ArmsComparison) -> None:
+    assert "drop rate of the copies" in PageReader(page_of(comparison)).words
+    assert "drop rates are of the copies, originals left out" in arms_markdown(comparison)
 
 
 def test_of_many_arms_the_references_and_the_best_are_drawn_and_all_are_in_the_tables(tmp_path: Path) -> None:
