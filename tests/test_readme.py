@@ -87,6 +87,20 @@ def test_distill_prints_what_the_readme_shows(tmp_path: Path) -> None:
     assert without_figures(done.stdout) == without_figures(shown)
 
 
+def test_what_is_trained_and_asked_prints_what_the_readme_shows(demo: Demo, tmp_path: Path) -> None:
+    [shown] = re.findall(r"<!-- output: evaluate -->\n```text\n(.*?)```", README, flags=re.DOTALL)
+    (tmp_path / "demo").symlink_to(demo.folder)
+    train, ask = (
+        line for line in commands() if line.startswith(("elusive pretrain demo", "elusive evaluate pretrained"))
+    )
+    # Other figures than those of a whole run; the same words.
+    trained = run(train.replace("--steps 420", "--steps 5") + " --quiet", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    asked = run(f"{ask} --quiet", cwd=tmp_path)
+    assert asked.returncode == 0, asked.stderr
+    assert without_figures(asked.stdout) == without_figures(shown)
+
+
 def without_figures(text: str) -> list[str]:
     """Words and their order: memory and speed are others on every machine, and widths go with them."""
     return re.sub(r"[-+]?[\d.,]+( [kM]i?B?)?", "#", text).split()
@@ -118,7 +132,10 @@ trainer.train()
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
-    jobs = ("augment", "compare-models", "distill", "index", "push", "score-reader")
+    jobs = (
+        *("augment", "compare-arms", "compare-models", "distill", "evaluate", "index", "pretrain", "push"),
+        *("recipes run", "score-reader"),
+    )
     known = "".join(run(f"elusive {job} --help", cwd=ROOT).stdout for job in jobs)
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert flags, "the README names options"

@@ -34,7 +34,7 @@ Examples:
   elusive recipes copy nq-fine-tuned mine.yaml     # to change it, and run it
 """
 recipes = typer.Typer(
-    help="Whole experiments, each a list of our own commands: list, show, copy and run them.",
+    help="Whole experiments, each a list of our own commands: without a command they are listed.",
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -46,7 +46,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A recipe's name, or a
 
 @recipes.callback(invoke_without_command=True)
 def list_recipes(context: typer.Context, *, as_json: Json = False) -> None:
-    """Whole experiments, each a list of our own commands: list, show, copy and run them."""
+    """Whole experiments, each a list of our own commands: without a command they are listed."""
     if context.invoked_subcommand is not None:
         return
     with explained():

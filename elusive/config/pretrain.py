@@ -60,7 +60,9 @@ class PretrainConfig(TextsConfig):
 
     out: Place = option("pretrained", OUTPUT, "Output folder.")
     merge: bool = option(False, OUTPUT, "Write the model with the adapter merged into it, too.")
-    save_every: int = option(200, OUTPUT, "Steps from one checkpoint to the next.", ge=1)
+    save_every: int | None = option(
+        None, OUTPUT, "Steps from one checkpoint to the next; a twentieth of all unless told, 200 at most.", ge=1
+    )
     report_to: str | None = option(None, OUTPUT, "Trackers of accelerate: tensorboard, trackio or wandb.")
 
     @property

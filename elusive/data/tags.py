@@ -7,10 +7,11 @@ files nor questions. Costs one pass over a text.
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from elusive.errors import OptionError
 
-NAME = re.compile(r"[A-Za-z_][\w.-]*")
+NAME: Final = re.compile(r"[A-Za-z_][\w.-]*")
 """What a tag may be called."""
 
 
@@ -21,6 +22,18 @@ class TaggedSpan:
     tag: str
     start: int
     end: int
+
+
+BIOGRAPHICAL: Final = frozenset(
+    {"name", "date", "city", "university", "major", "company", "birth_date", "birth_city", "company_city"}
+)
+"""Tags of biographies, as the paper's data and our samples have them."""
+_BIOGRAPHICAL: Final = re.compile(rf"<({'|'.join(sorted(BIOGRAPHICAL))})>[^<]*</\1>")
+
+
+def biographical_tags(text: str) -> set[str]:
+    """Tags of biographies that stand in a text: who trains on it will hardly want them there."""
+    return set(_BIOGRAPHICAL.findall(text)) if "</" in text else set()
 
 
 class BrokenTagsError(ValueError):

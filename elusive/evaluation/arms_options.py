@@ -16,7 +16,8 @@ _COMPARED: Final[Mapping[str, frozenset[str]]] = {
     "augment": frozenset(AugmentConfig.model_fields) - {"corpus", "seed"},
     "pretrain": frozenset(PretrainConfig.model_fields) - {"data", "seed"},
     "evaluate": frozenset(EvaluateConfig.model_fields)
-    - {"model", "adapter", "retriever", "questions", "trained_on", "seed"},
+    - {"model", "adapter", "retriever", "questions", "trained_on", "seed"}
+    - {"forgetting", "forgetting_limit", "window", "strip_tags"},  # no answer depends on these
 }
 """Options by job."""
 

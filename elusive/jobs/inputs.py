@@ -11,6 +11,7 @@ from elusive.config import AugmentConfig, LoadedModelsConfig, ScoredCorpusConfig
 from elusive.data.corpus import read_corpus
 from elusive.data.rejected import RejectedLog, Rejection
 from elusive.data.staging import Staged, stage_corpus
+from elusive.data.tags import biographical_tags
 from elusive.data.texts import Text
 from elusive.embedded import is_embedded, path_of
 from elusive.errors import InputError, OptionError
@@ -115,7 +116,7 @@ def reading(
         on_rejected=on_rejected,
     )
     with progress.stage("read", total=config.limit, unit="texts") as advance:
-        yield _counted(texts, advance)
+        yield _counted(warned_of_tags(texts, progress), advance)
 
 
 def read_and_stage(
@@ -142,6 +143,20 @@ def _at_rest(texts: Iterator[Text], config: AugmentConfig, state: FileStates) ->
     yield from texts
     if corpus_state(config) != state:
         raise InputError(f"{config.corpus} changed while it was read; run the same command again when it is at rest")
+
+
+def warned_of_tags(texts: Iterator[Text], progress: Progress) -> Iterator[Text]:
+    """The texts; where inline tags of biographies stand in the first of them, the user is told once."""
+    first = next(texts, None)
+    if first is None:
+        return
+    if tags := biographical_tags(first.text):
+        names = ",".join(sorted(tags))
+        progress.say(
+            f"warning: inline tags stand in the texts, and are read as text; --strip-tags {names} removes them"
+        )
+    yield first
+    yield from texts
 
 
 def _counted(texts: Iterator[Text], advance: Advance) -> Iterator[Text]:

@@ -159,6 +159,8 @@ class _Run:
         checkpoints = Checkpoints(self.folder.work / "parts" / "checkpoints")
         start = checkpoints.latest()
         accelerator.wait_for_everyone()  # all know where to go on before one clears up
+        if start:
+            self.progress.say(f"going on after step {start:,}, where the last checkpoint is")
         if self._is_main:
             checkpoints.keep_only(start)
             self._metrics.cut_after(start)

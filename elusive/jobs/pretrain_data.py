@@ -14,7 +14,7 @@ from elusive.config import PretrainConfig
 from elusive.data.corpus import read_corpus
 from elusive.data.rejected import Rejection
 from elusive.errors import InputError
-from elusive.jobs.inputs import located
+from elusive.jobs.inputs import located, warned_of_tags
 from elusive.pretraining.advice import too_little
 from elusive.pretraining.documents import DocumentTokenizer
 from elusive.pretraining.order import MAIN, Order, order_of_epochs, order_of_steps
@@ -134,7 +134,7 @@ class _Room:
         found = read_corpus(located(source), strip_tags=self.config.strip_tags, on_rejected=self.on_rejected, **options)
         texts = []
         with self.progress.stage("read", total=options.get("limit"), unit="texts") as advance:
-            for text in found:
+            for text in warned_of_tags(found, self.progress):
                 texts.append(text.text)
                 advance(1)
         return texts

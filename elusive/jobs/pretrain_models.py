@@ -83,7 +83,7 @@ def settings_of(config: PretrainConfig, *, steps: int, world: int) -> TrainingSe
     return TrainingSettings(
         steps=steps,
         rows_per_pass=rows_per_pass(config.batch_size, accumulation=config.accumulation, world=world),
-        save_every=config.save_every,
+        save_every=config.save_every or max(1, min(steps // 20, 200)),
         bf16=in_bf16(config),
         on_cpu=config.device == "cpu",
         **{name: getattr(config, name) for name in same},

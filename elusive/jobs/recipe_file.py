@@ -167,7 +167,7 @@ def _fault(fault: Mapping[str, Any]) -> str:
         near = difflib.get_close_matches(last, known, n=1)
         return f"there is no {where!r}" + (f"; did you mean {near[0]!r}?" if near else f"; there are: {known}")
     if fault["type"] == "missing":
-        return f"{where} is missing"
+        return f"the field {where!r} is missing"
     return f"{where} is {str(fault['input'])[:80]!r}: {fault['msg']}"
 
 

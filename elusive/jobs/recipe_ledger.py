@@ -6,6 +6,7 @@ every command of ours goes on where it was, finds its work done, or refuses inpu
 """
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -31,6 +32,7 @@ class Entry:
         seconds: that its last run took.
         has_run: whether it left a finished run in its folder.
         ended: when, in seconds since 1970; None in ledgers of earlier versions.
+        folder: that it made, below the run's folder; None where it made none, or likewise.
     """
 
     step: str
@@ -39,6 +41,7 @@ class Entry:
     seconds: float
     has_run: bool
     ended: float | None = None
+    folder: str | None = None
 
 
 class Ledger:
@@ -97,7 +100,10 @@ class Ledger:
     def enter(self, step: Step, *, exit_code: int, seconds: float) -> None:
         """Write down that a step came to its end."""
         has_run = step.folder is not None and has_finished_run(step.folder)
-        entry = Entry(step.text, step.stage, exit_code, round(seconds, 3), has_run, time.time())
+        folder = os.path.relpath(step.folder, self._out) if step.folder else None
+        entry = Entry(step.text, step.stage, exit_code, round(seconds, 3), has_run, time.time(), folder)
+        if folder:  # what a step with another value of a variable had left there is there no more
+            self._entries = {text: other for text, other in self._entries.items() if other.folder != folder}
         self._entries[step.text] = entry
         lines = [json.dumps(asdict(entry)) for entry in self._entries.values()]
         write_text(self._file, "\n".join(lines) + "\n")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elusive.data.corpus import read_corpus
-from elusive.data.tags import BrokenTagsError, TaggedSpan, untagged
+from elusive.data.tags import BrokenTagsError, TaggedSpan, biographical_tags, untagged
 from elusive.errors import OptionError
 
 TAGS = ("name", "city")
@@ -59,6 +59,11 @@ def test_a_corpus_loses_tags_only_when_asked(write):
         "text is empty or white space",
         "broken inline tags (<city> is not closed)",
     ]
+
+
+def test_tags_of_biographies_are_known():
+    assert biographical_tags("<name>Ada</name> of <city>Rome</city>, a < b and </p>") == {"name", "city"}
+    assert biographical_tags("<p>no <b>such</b> thing</p> <city>not closed") == set()
 
 
 def test_a_tag_is_named_by_a_word(write):

@@ -39,7 +39,7 @@ def test_all_faults_of_form_are_told_at_once(tmp_path: Path) -> None:
 def test_nothing_of_the_head_may_be_left_out(name: str, tmp_path: Path) -> None:
     file = written(tmp_path, STAGE)
     file.write_text("\n".join(line for line in file.read_text().splitlines() if not line.startswith(f"{name}:")))
-    with pytest.raises(OptionError, match=f"{name} is missing"):
+    with pytest.raises(OptionError, match=f"the field '{name}' is missing"):
         load_recipe(file)
 
 

@@ -87,6 +87,16 @@ def test_a_step_counts_as_finished_while_its_folder_says_so(tmp_path: Path) -> N
     assert not Ledger(tmp_path).has(step)
 
 
+def test_a_folder_made_by_another_text_of_a_step_is_not_that_of_the_first(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write_sealed(folder / RUN, {"finished": True, "options": {}})
+    first, second = (Step(1, "one", 0, f"elusive x {n}", ("x", n), (), folder) for n in "12")
+    Ledger(tmp_path).enter(first, exit_code=0, seconds=1.0)
+    Ledger(tmp_path).enter(second, exit_code=0, seconds=1.0)
+    assert [Ledger(tmp_path).has(step) for step in (first, second)] == [False, True]
+
+
 def test_a_step_whose_input_was_made_anew_is_run_again(tmp_path: Path) -> None:
     out = tmp_path / "out"
     folder = "--out {out}/asked"
