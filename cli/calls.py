@@ -14,16 +14,15 @@ import typer
 
 from elusive.config import LoadedModelsConfig
 from elusive.config.loading import JobOptions, load
-from elusive.progress import Bars
 
 from .libraries import quieten_libraries
 from .options import Config, Json, Overwrite, Quiet, Set, flags_of, given
 from .output import explained, print_json, print_rows
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+    from elusive.progress import Progress
 
-Result = TypeVar("Result", bound="DataclassInstance")
+Result = TypeVar("Result", bound=Any)  # a dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +44,10 @@ class Call(Generic[JobOptions]):
     quiet: bool
 
     @property
-    def progress(self) -> Bars:
+    def progress(self) -> "Progress":
         """Where the job says what it is doing."""
+        from elusive.progress import Bars
+
         return Bars(quiet=self.quiet)
 
     def show(self, result: Result, print_tables: Callable[[Result], None]) -> None:

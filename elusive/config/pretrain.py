@@ -61,7 +61,7 @@ class PretrainConfig(TextsConfig):
     out: Place = option("pretrained", OUTPUT, "Output folder.")
     merge: bool = option(False, OUTPUT, "Write the model with the adapter merged into it, too.")
     save_every: int | None = option(
-        None, OUTPUT, "Steps from one checkpoint to the next; a twentieth of all unless told, 200 at most.", ge=1
+        None, OUTPUT, "Steps from one checkpoint to the next; a twentieth of all unless told, 10 to 200.", ge=1
     )
     report_to: str | None = option(None, OUTPUT, "Trackers of accelerate: tensorboard, trackio or wandb.")
 

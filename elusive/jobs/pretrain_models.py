@@ -9,7 +9,7 @@ from elusive.jobs.record import file_states
 from elusive.models import ModelSource, fingerprint
 from elusive.pretraining.borders import check_hiding, check_packing
 from elusive.pretraining.learner import Lora, check_learner, load_learner
-from elusive.pretraining.settings import TrainingSettings, rows_per_pass
+from elusive.pretraining.settings import TrainingSettings, checkpoint_interval, rows_per_pass
 
 if TYPE_CHECKING:
     from torch import nn
@@ -83,7 +83,7 @@ def settings_of(config: PretrainConfig, *, steps: int, world: int) -> TrainingSe
     return TrainingSettings(
         steps=steps,
         rows_per_pass=rows_per_pass(config.batch_size, accumulation=config.accumulation, world=world),
-        save_every=config.save_every or max(1, min(steps // 20, 200)),
+        save_every=config.save_every or checkpoint_interval(steps),
         bf16=in_bf16(config),
         on_cpu=config.device == "cpu",
         **{name: getattr(config, name) for name in same},

@@ -1,9 +1,18 @@
 """How the steps of a training are taken. Knows neither data nor model, and loads nothing."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from elusive.choices import Schedule
 from elusive.errors import OptionError
+
+LOG_EVERY: Final = 10
+"""Steps from one line of metrics to the next."""
+
+
+def checkpoint_interval(steps: int) -> int:
+    """Steps from one checkpoint to the next: a twentieth of all, 200 at most, where a line of metrics is made too."""
+    return max(1, min(steps // 20, 200) // LOG_EVERY) * LOG_EVERY
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,11 +23,8 @@ from elusive.errors import DivergedError
 from elusive.pretraining.batches import NO_CACHE, Collator, Slots
 from elusive.pretraining.checkpoints import Checkpoints
 from elusive.pretraining.loss import token_mean
-from elusive.pretraining.settings import TrainingSettings
+from elusive.pretraining.settings import LOG_EVERY, TrainingSettings
 from elusive.types import Tensor
-
-LOG_EVERY: Final = 10
-"""Steps from one line of metrics to the next."""
 
 OnStep = Callable[[int], None]
 """Told how many steps were taken."""
