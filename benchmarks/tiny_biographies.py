@@ -127,6 +127,7 @@ def picture(content: Mapping[str, Any], path: Path) -> None:
         for name in shown
         for one in content[name]["differences"]
         if one["name"].endswith(" over random") and "oracle" not in one["name"] and "rewritten" not in one["name"]
+        if "competent" not in name or "competent" in one["name"]  # its other arms are those of the first rows
     ]
     figure, axes = plt.subplots(figsize=(8, 0.3 * len(rows) + 1))
     for place, (_, one) in enumerate(reversed(rows)):
