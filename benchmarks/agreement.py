@@ -3,8 +3,32 @@
 A figure is anything with `low` and `high`. On the machine of the committed ones they are the same to the last bit.
 """
 
+import argparse
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """What may be done with figures that were made: `--out` and `--check`."""
+    parser.add_argument("--out", type=Path, help="where the figures go")
+    parser.add_argument("--check", action="store_true", help="compare with the committed figures; 1 where they differ")
+
+
+def written_or_compared(content: Mapping[str, Any], arguments: argparse.Namespace, *, committed: Path) -> int:
+    """Write figures, or compare them with the committed ones, as was asked for.
+
+    Returns:
+        The exit code: 1 where a figure differs.
+    """
+    if arguments.out:
+        arguments.out.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if not arguments.check:
+        return 0
+    lines = disagreements(json.loads(committed.read_text(encoding="utf-8")), content)
+    print("\n".join(lines) or "all figures agree with the committed ones")
+    return int(bool(lines))
 
 
 def disagreements(committed: Any, fresh: Any) -> list[str]:

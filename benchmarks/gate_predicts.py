@@ -28,7 +28,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
 
 import numpy as np
 import torch
-from agreement import disagreements
+from agreement import add_choices, written_or_compared
 from scoring import machine
 
 from elusive.config import DistillConfig, ScoreReaderConfig, build
@@ -238,18 +238,12 @@ def main() -> None:
     """Make what is missing, show all, and write or compare it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("gate-work"), help="where readers and runs are kept")
-    parser.add_argument("--out", type=Path, help="where the figures go")
-    parser.add_argument("--check", action="store_true", help="compare with the committed figures; 1 where they differ")
+    add_choices(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     content = measured(arguments.work)
     show(content)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    if arguments.check:
-        lines = disagreements(json.loads(COMMITTED.read_text(encoding="utf-8")), content)
-        print("\n".join(lines) or "all figures agree with the committed ones")
-        sys.exit(bool(lines))
+    sys.exit(written_or_compared(content, arguments, committed=COMMITTED))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from agreement import disagreements
+from agreement import add_choices, written_or_compared
 from scoring import machine
 
 COMMITTED: Final = Path(__file__).resolve().parent / "results" / "tiny_biographies.json"
@@ -145,20 +145,14 @@ def main() -> None:
     """Show the tables, and write or compare them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="of `elusive recipes run tiny-biographies`")
-    parser.add_argument("--out", type=Path, help="where the figures go")
     parser.add_argument("--picture", type=Path, help="where the picture goes")
-    parser.add_argument("--check", action="store_true", help="compare with the committed figures; 1 where they differ")
+    add_choices(parser)
     arguments = parser.parse_args()
     content = {"procedure": __doc__, "machine": machine(), **collected(arguments.folder)}
     print(markdown(content))
-    if arguments.out:
-        arguments.out.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if arguments.picture:
         picture(content, arguments.picture)
-    if arguments.check:
-        lines = disagreements(json.loads(COMMITTED.read_text(encoding="utf-8")), content)
-        print("\n".join(lines) or "all figures agree with the committed ones")
-        sys.exit(bool(lines))
+    sys.exit(written_or_compared(content, arguments, committed=COMMITTED))
 
 
 if __name__ == "__main__":
