@@ -78,7 +78,7 @@ def _show_tables(result: "CompareModelsResult") -> None:
         + (f"; on {', '.join(devices)}" if devices else "")
     )
     letters = [_letter(i) for i in range(len(result.models))]
-    for table in (_models(result, letters), _pairs(result, letters)):
+    for table in (_models(result, letters), _attention(result, letters), _pairs(result, letters)):
         console.print()
         console.print(table)
     usable = [i for i, pair in enumerate(result.pairs) if not pair.error]
@@ -91,7 +91,7 @@ def _show_tables(result: "CompareModelsResult") -> None:
 
 
 def _models(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
-    numbers = ("size", "dtype", "peak\nmemory", "s per M\ntokens", "tokens\nper text", "sink\nmass")
+    numbers = ("size", "dtype", "peak\nmemory", "s per M\ntokens", "tokens\nper text")
     table = table_of("", "model", numbers=numbers)
     for letter, model in zip(letters, result.models, strict=True):
         if model.error:
@@ -106,14 +106,23 @@ def _models(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
             memory(cost.peak_bytes) if cost else UNKNOWN,
             f"{1e6 * cost.seconds_per_token:,.0f}" if cost else UNKNOWN,
             f"{model.tokens_per_text:,.1f}",
-            UNKNOWN if model.sink_mass is None else f"{model.sink_mass:.3f}",
         )
     return table
 
 
+def _attention(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
+    """Where a model's attention goes: to the prefix, to a sink in the text, to the end of a text."""
+    table = table_of("", "prefix", numbers=("share of\nattention", "other\nsinks", "last\nten"))
+    for letter, model in zip(letters, result.models, strict=True):
+        if not model.error:
+            share = UNKNOWN if model.sink_mass is None else f"{model.sink_mass:.3f}"
+            table.add_row(letter, model.prefix, share, f"{model.displaced_sinks:,}", _mean(model.last_auc))
+    return table
+
+
 def _pairs(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
-    numbers = ("window", "ρ of its two models", "peak\nmemory", "s per M\ntokens", "whole\ncorpus")
-    table = table_of("", "pair", "tokens", numbers=numbers)
+    measures = ("window", "ρ of its\ntwo models", "first\nten", "last\nten")
+    table = table_of("", "pair", "tokens", numbers=(*measures, "peak\nmemory", "s per M\ntokens", "whole\ncorpus"))
     for i, pair in enumerate(result.pairs, 1):
         models = f"{letters[pair.large]}, {letters[pair.small]}"
         if pair.error:
@@ -125,7 +134,9 @@ def _pairs(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
             models,
             f"{pair.aligned:.0%} aligned" if pair.aligned else "the same",
             f"{pair.window:,}",
-            _with_interval(pair.large_small),
+            _mean(pair.large_small),
+            _mean(pair.first_auc),
+            _mean(pair.last_auc),
             memory(cost.peak_bytes) if cost else UNKNOWN,
             f"{cost.seconds_per_million_tokens:,.0f}" if cost else UNKNOWN,
             duration(cost.corpus_seconds) if cost else UNKNOWN,
@@ -148,11 +159,8 @@ def _left_out(result: "CompareModelsResult", letters: Sequence[str]) -> list[str
     return models + [f"Pair {i} is left out: {error}" for i, error in own]
 
 
-def _with_interval(agreement: "Estimate | None") -> str:
-    if agreement is None or agreement.mean is None:
-        return UNKNOWN
-    interval = "" if agreement.low is None else f" ({agreement.low:.2f} to {agreement.high:.2f})"
-    return f"{agreement.mean:.2f}{interval}"
+def _mean(estimate: "Estimate | None") -> str:
+    return UNKNOWN if estimate is None or estimate.mean is None else f"{estimate.mean:.2f}"
 
 
 def _with_share(ranks: "Estimate | None", top: "Estimate | None") -> str:

@@ -19,8 +19,8 @@ Invoke = Callable[..., Result]
 @pytest.fixture
 def invoke(corpus: Path, large: str, small: str, tmp_path: Path) -> Invoke:
     def run(*arguments: str, source: str | None = None, large: str = large, small: str = small) -> Result:
-        command = ["augment", source or str(corpus), "--large", large, "--small", small, "-o", str(tmp_path / "out")]
-        return CliRunner().invoke(app, [*command, *arguments])
+        command = ["augment", source or str(corpus), "--large", large, "--small", small, "--preset", "paper"]
+        return CliRunner().invoke(app, [*command, "-o", str(tmp_path / "out"), *arguments])
 
     return run
 
@@ -39,7 +39,7 @@ def test_json_is_the_whole_of_stdout(invoke: Invoke, texts: dict[str, str]) -> N
 def test_the_table_tells_what_was_done(invoke: Invoke, texts: dict[str, str], tmp_path: Path) -> None:
     result = invoke()
     assert result.exit_code == 0, result.stderr
-    for words in ("texts", "drop rate", "sink mass", "copies equal", "peak memory", str(tmp_path / "out")):
+    for words in ("texts", "drop rate", "prefix", "copies equal", "peak memory", str(tmp_path / "out")):
         assert words in result.stdout
     assert "score with large model" in result.stderr
 
@@ -51,7 +51,7 @@ def test_quiet_says_nothing_on_stderr(invoke: Invoke) -> None:
 def test_dry_run_shows_the_plan_and_writes_nothing(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke("--dry-run", "--limit", "3")
     assert result.exit_code == 0, result.stderr
-    assert "rows to write  33" in result.stdout
+    assert "rows to write           33" in result.stdout
     assert not (tmp_path / "out").exists()
 
 
@@ -80,10 +80,11 @@ def test_help_names_every_option_with_the_default_that_the_job_has() -> None:
     text = CliRunner().invoke(app, ["augment", "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).stdout
     for name, field in AugmentConfig.model_fields.items():
         flag = "CORPUS" if name == "corpus" else "--" + name.replace("_", "-")
-        line = next((line for line in text.splitlines() if re.search(rf"(^|\s){re.escape(flag)}\s", line)), None)
-        assert line is not None, flag
+        found = re.search(rf"(^|\s){re.escape(flag)}\s.*?(?=\n│ +(-|\*)|\n╰|\Z)", text, flags=re.DOTALL)
+        assert found is not None, flag
+        words = " ".join(found[0].replace("│", " ").split())
         if field.default not in (None, ()) and not isinstance(field.default, bool):
-            assert f"Default: {field.default}." in line
+            assert f"Default: {field.default}." in words
     assert "Examples" in text
 
 
