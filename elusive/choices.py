@@ -2,11 +2,28 @@
 
 from typing import Literal, TypeAlias
 
-Guide: TypeAlias = Literal["contrast", "attention:large", "attention:small", "random"]
-"""What ranks a text's units; all but `contrast` are its controls."""
+Guide: TypeAlias = Literal[
+    "surprisal:small",
+    "surprisal:large",
+    "surprisal:difference",
+    "entropy",
+    "contrast",
+    "attention:large",
+    "attention:small",
+    "surprisal+contrast",
+    "random",
+]
+"""What ranks a text's units, the largest first; `elusive.clues.guides` has the formulas."""
 
-ContrastKind: TypeAlias = Literal["difference", "log-ratio", "rank-difference"]
-"""How the two models' scores are compared."""
+ContrastKind: TypeAlias = Literal["difference", "log-ratio", "geometric", "rank-difference"]
+"""How the two models' received attention is compared."""
+
+RowWeighting: TypeAlias = Literal["uniform", "surprisal", "gap"]
+"""How much the row of a token counts in received attention: 1, or what it predicts: the next token's surprisal in the
+small model, or by how much that exceeds its surprisal in the large one."""
+
+PrefixName: TypeAlias = Literal["auto", "bos", "eos", "newline", "chat"]
+"""The token that precedes each text while it is scored; `auto` is chosen per model, `chat` begins its chat template."""
 
 UnitKind: TypeAlias = Literal["token", "word"]
 """What is dropped as one."""
@@ -53,6 +70,12 @@ IndexKind: TypeAlias = Literal["flat", "sqfp16", "ivf-sq8", "ivf-pq"]
 Pooling: TypeAlias = Literal["mean", "cls", "max", "last", "mean-sqrt-len", "weighted-mean"]
 """`cls` is the first token, `last` the last; `mean-sqrt-len` divides the sum by the root of the length, and
 `weighted-mean` weighs the n-th token by n, as decoders without `last` do."""
+
+Preset: TypeAlias = Literal["paper"]
+"""Options of a published experiment, as defaults."""
+
+GUIDE: Guide = "surprisal:small"
+"""The default guide."""
 
 ALPHA, BETA = 0.7, 0.05
 """Eq. 1's ceiling and rate, as the paper has them for LLaMA 3 8B on biographies."""

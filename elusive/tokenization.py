@@ -53,7 +53,7 @@ class TextTokenizer:
 
     def __init__(self, tokenizer: "PreTrainedTokenizerFast", *, name: str) -> None:
         self._tokenizer = tokenizer
-        self._name = name
+        self.name = name
         self.first_id = self._first_id()
 
     @cached_property
@@ -99,23 +99,58 @@ class TextTokenizer:
         if len(empty):
             at = int(empty[0])
             raise ModelError(
-                f"the tokenizer of {self._name} gives token {at} of text {text_id!r} the empty offsets "
+                f"the tokenizer of {self.name} gives token {at} of text {text_id!r} the empty offsets "
                 f"{tuple(spans[at].tolist())}: nothing could be dropped; update the tokenizers package or "
                 "use another tokenizer"
             )
         if len(spans) and (starts.min() < 0 or ends.max() > len(text)):
-            raise ModelError(f"the tokenizer of {self._name} gives offsets outside text {text_id!r}")
+            raise ModelError(f"the tokenizer of {self.name} gives offsets outside text {text_id!r}")
         return TokenizedText(np.asarray(ids, dtype=np.int64), starts, _with_stray_characters(starts, ends, text))
+
+    @property
+    def bos_id(self) -> int | None:
+        """The token that begins a text; None where there is none."""
+        return _id(self._tokenizer.bos_token_id)
+
+    @property
+    def eos_id(self) -> int | None:
+        """The token that ends a text; None where there is none."""
+        return _id(self._tokenizer.eos_token_id)
+
+    @property
+    def newline_id(self) -> int | None:
+        """The (last) token of a line break; None where the tokenizer drops it."""
+        newline = self._tokenizer("\n", add_special_tokens=False)["input_ids"]
+        return _id(newline[-1]) if newline else None
+
+    @cached_property
+    def chat_start_id(self) -> int | None:
+        """The token that the chat template begins with; None where there is no usable template."""
+        if not self._tokenizer.chat_template:
+            return None
+        message = [{"role": "user", "content": "x"}]
+        try:
+            framed = self._tokenizer.apply_chat_template(message, tokenize=False)
+        except Exception:  # noqa: BLE001  (a template is a program, and may fail in any way)
+            return None
+        ids = self._tokenizer(str(framed), add_special_tokens=False)["input_ids"]
+        return _id(ids[0]) if ids else None
+
+    def token_of(self, token_id: int) -> str:
+        """How the vocabulary writes a token."""
+        return str(self._tokenizer.convert_ids_to_tokens(token_id))
 
     def _first_id(self) -> int:
         """BOS, else EOS, else a newline: decoders put much of their attention on the first token, whatever it is."""
-        for special in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
-            if special is not None:
-                return int(special)
-        newline = self._tokenizer("\n", add_special_tokens=False)["input_ids"]
-        if not newline:
-            raise ModelError(f"the tokenizer of {self._name} has neither BOS, EOS nor a newline to put before a text")
-        return int(newline[-1])
+        special = self.bos_id if self.bos_id is not None else self.eos_id
+        first = special if special is not None else self.newline_id
+        if first is not None:
+            return first
+        raise ModelError(f"the tokenizer of {self.name} has neither BOS, EOS nor a newline to put before a text")
+
+
+def _id(token_id: object) -> int | None:
+    return None if token_id is None else int(str(token_id))
 
 
 def _with_stray_characters(starts: NDArray[np.int32], ends: NDArray[np.int32], text: str) -> NDArray[np.int32]:

@@ -44,10 +44,10 @@ Run = Callable[..., AugmentResult]
 
 @pytest.fixture
 def run(corpus: Path, large: str, small: str, tmp_path: Path) -> Run:
-    """`augment` on the corpus and the two models, quietly, into a folder of the test."""
+    """`augment` as in the paper, on the corpus and the two models, quietly, into a folder of the test."""
 
     def run_augment(out: str = "out", **options: Any) -> AugmentResult:
-        given = {"corpus": corpus, "large": large, "small": small} | options
+        given = {"corpus": corpus, "large": large, "small": small, "preset": "paper"} | options
         return augment(given.pop("corpus"), out=tmp_path / out, progress=Bars(quiet=True), **given)
 
     return run_augment

@@ -1,6 +1,5 @@
 """`elusive augment`."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from ..calls import Call, options_of
 from ..words import duration, memory
 
 if TYPE_CHECKING:
+    from elusive.clues.prefix import PrefixChoice
     from elusive.jobs.augment import AugmentResult
     from elusive.jobs.plan import AugmentPlan
 
@@ -23,11 +23,13 @@ Examples:
 
   elusive augment                      # the tiny family on a sample corpus
 
-  elusive augment docs.jsonl --large Qwen/Qwen3-8B --small Qwen/Qwen3-0.6B
+  elusive augment docs.jsonl --small Qwen/Qwen3-0.6B -o out
 
-  elusive augment docs.csv --text-column body --target-rate 0.3 -o out
+  elusive augment docs.csv --small Qwen/Qwen3-0.6B --text-column body --target-rate 0.3 -o out
 
-  elusive augment docs.jsonl --guide random --match-rate contrast -o control
+  elusive augment docs.jsonl --preset paper --large Qwen/Qwen3-8B --small Qwen/Qwen3-0.6B -o paper
+
+  elusive augment docs.jsonl --guide random --match-rate surprisal:small --small Qwen/Qwen3-0.6B -o control
 
   elusive augment docs.jsonl -o out --push-to-hub you/name --private
 """
@@ -35,11 +37,12 @@ Examples:
 
 @options_of(AugmentConfig, argument="corpus")
 def augment(call: Call[AugmentConfig]) -> None:
-    """Write token-dropout copies of a corpus that keep its elusive clues.
+    """Give every token of a corpus a drop probability, so that training keeps its elusive clues.
 
-    Every token is scored by the attention it receives in a large and in a small model of a family. What the large one
-    attends to and the small one overlooks is kept; the rest is dropped at random, anew in each copy. The folder is a
-    dataset: load_dataset(FOLDER) gives the copies, load_dataset(FOLDER, "clues") the scores.
+    Tokens are ranked by a guide: how surprising they are to a model, or how much attention they receive in a large and
+    in a small model of a family. The strongest are kept, the rest is dropped at random: anew in each epoch of
+    elusive pretrain FOLDER --fresh, or in fixed --copies. The folder is a dataset: load_dataset(FOLDER) gives the
+    texts, load_dataset(FOLDER, "clues") the scores.
     """
     if call.dry_run:
         from elusive.jobs.plan import plan_augment
@@ -57,15 +60,17 @@ def augment(call: Call[AugmentConfig]) -> None:
 
 def _result_rows(result: "AugmentResult") -> list[tuple[str, str]]:
     rate = result.drop_rate
+    realised = rate["realised"] or 0.0
+    has_copies = rate["realised"] is not None
     seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in result.seconds.items())
     rows = [
         ("texts", f"{result.texts:,}"),
         ("tokens", f"{result.tokens:,}"),
         ("rejected", f"{result.rejected:,}" + ("  (rejected.jsonl)" if result.rejected else "")),
         ("rows written", f"{result.rows:,}"),
-        ("drop rate", f"{rate['planned']:.3f} planned, {rate['realised']:.3f} realised"),
-        ("sink mass", _sink_words(result.sink_mass)),
-        ("copies equal to their original", _unchanged_words(result)),
+        ("drop rate", f"{rate['planned']:.3f} planned" + (f", {realised:.3f} realised" if has_copies else "")),
+        *_prefix_rows(result),
+        *([("copies equal to their original", _unchanged_words(result))] if has_copies else []),
         ("seconds", seconds),
         ("peak memory", memory(result.peak_bytes)),
         ("written to", result.out),
@@ -78,15 +83,27 @@ def _result_rows(result: "AugmentResult") -> list[tuple[str, str]]:
     example = result.example
     if example["clues"]:
         rows.append((f"clues of {example['source_id']}", ", ".join(example["clues"])))
-    rows.append((f"copy 1 of {example['source_id']}", _shortened(example["text"])))
+    rows.append((f"{'copy' if has_copies else 'epoch'} 1 of {example['source_id']}", _shortened(example["text"])))
     if result.aligned:
         rows.insert(2, ("aligned texts", f"{result.aligned:,}  (the two tokenizers differ; scores were projected)"))
     return rows
 
 
-def _sink_words(sink: Mapping[str, float | None]) -> str:
-    shares = [f"{name} {mass:.3f}" for name, mass in sink.items() if mass is not None]
-    return ", ".join(shares) + " of all attention goes to the first token" if shares else "n/a (no model was run)"
+def _prefix_rows(result: "AugmentResult") -> list[tuple[str, str]]:
+    """What preceded the texts, how much attention it took, and what took a sink's share in its place."""
+    if not result.prefixes:
+        return []
+    found = [f"{role} {_prefix_words(choice, result.sink_mass[role])}" for role, choice in result.prefixes.items()]
+    rows = [("prefix", ", ".join(found))]
+    if result.displaced_sinks:
+        words = f"{result.displaced_sinks:,} tokens, left out of the ranks; see report.html, and try another --prefix"
+        rows.append(("sinks in the texts", words))
+    return rows
+
+
+def _prefix_words(choice: "PrefixChoice", sink: float | None) -> str:
+    taken = "" if sink is None else f", {sink:.3f} of all attention"
+    return f"{choice.chosen.name} ({choice.chosen.token}{taken})"
 
 
 def _unchanged_words(result: "AugmentResult") -> str:
@@ -113,7 +130,7 @@ def _plan_rows(plan: "AugmentPlan") -> list[tuple[str, str]]:
         cost = f"{todo:,} texts in about {side.passes:,} passes, {duration(side.seconds)}, {room}"
         rows.append(
             (
-                f"{side.role} model",
+                f"{side.role} model, {side.quantity}",
                 f"{side.name}: " + (cost if todo else "all scores are there already"),
             )
         )
@@ -123,11 +140,13 @@ def _plan_rows(plan: "AugmentPlan") -> list[tuple[str, str]]:
 
 
 def _say_what_next(config: AugmentConfig) -> None:
-    embedded = [name for name in (config.corpus, config.large, config.small) if is_embedded(name)]
+    embedded = [name for name in (config.corpus, config.large, config.small) if name and is_embedded(name)]
     if embedded:
         typer.echo(
-            f"{', '.join(embedded)}: shipped for trying things out; for real work name your corpus, and by --large and "
-            "--small two models (two sizes of one family, such as meta-llama/Llama-3.1-70B and -8B)",
+            f"{', '.join(embedded)}: shipped for trying things out; for real work name your corpus and, by --small, "
+            "the model that you train or a smaller one of its family",
             err=True,
         )
+    fresh = "" if config.copies else " --fresh"
+    typer.echo(f"train on it: elusive pretrain {config.out} --model MODEL{fresh}", err=True)
     typer.echo(f'load it: datasets.load_dataset("{config.out}"), or with "clues" for the scores', err=True)

@@ -91,8 +91,8 @@ def _show_tables(result: "CompareModelsResult") -> None:
 
 
 def _models(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
-    numbers = ("size", "dtype", "peak\nmemory", "s per M\ntokens", "tokens\nper text", "sink\nmass")
-    table = table_of("", "model", numbers=numbers)
+    costs = ("size", "dtype", "peak\nmemory", "s per M\ntokens", "tokens\nper text")
+    table = table_of("", "model", numbers=(*costs, "prefix", "its\nsink", "last\nten"))
     for letter, model in zip(letters, result.models, strict=True):
         if model.error:
             table.add_row(letter, plain(model.name), "left out")
@@ -106,14 +106,16 @@ def _models(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
             memory(cost.peak_bytes) if cost else UNKNOWN,
             f"{1e6 * cost.seconds_per_token:,.0f}" if cost else UNKNOWN,
             f"{model.tokens_per_text:,.1f}",
+            model.prefix or UNKNOWN,
             UNKNOWN if model.sink_mass is None else f"{model.sink_mass:.3f}",
+            _mean(model.last_auc),
         )
     return table
 
 
 def _pairs(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
-    numbers = ("window", "ρ of its two models", "peak\nmemory", "s per M\ntokens", "whole\ncorpus")
-    table = table_of("", "pair", "tokens", numbers=numbers)
+    measures = ("window", "ρ of its\ntwo models", "first\nten", "last\nten")
+    table = table_of("", "pair", "tokens", numbers=(*measures, "peak\nmemory", "s per M\ntokens", "whole\ncorpus"))
     for i, pair in enumerate(result.pairs, 1):
         models = f"{letters[pair.large]}, {letters[pair.small]}"
         if pair.error:
@@ -125,7 +127,9 @@ def _pairs(result: "CompareModelsResult", letters: Sequence[str]) -> "Table":
             models,
             f"{pair.aligned:.0%} aligned" if pair.aligned else "the same",
             f"{pair.window:,}",
-            _with_interval(pair.large_small),
+            _mean(pair.large_small),
+            _mean(pair.first_auc),
+            _mean(pair.last_auc),
             memory(cost.peak_bytes) if cost else UNKNOWN,
             f"{cost.seconds_per_million_tokens:,.0f}" if cost else UNKNOWN,
             duration(cost.corpus_seconds) if cost else UNKNOWN,
@@ -148,11 +152,8 @@ def _left_out(result: "CompareModelsResult", letters: Sequence[str]) -> list[str
     return models + [f"Pair {i} is left out: {error}" for i, error in own]
 
 
-def _with_interval(agreement: "Estimate | None") -> str:
-    if agreement is None or agreement.mean is None:
-        return UNKNOWN
-    interval = "" if agreement.low is None else f" ({agreement.low:.2f} to {agreement.high:.2f})"
-    return f"{agreement.mean:.2f}{interval}"
+def _mean(estimate: "Estimate | None") -> str:
+    return UNKNOWN if estimate is None or estimate.mean is None else f"{estimate.mean:.2f}"
 
 
 def _with_share(ranks: "Estimate | None", top: "Estimate | None") -> str:

@@ -150,8 +150,6 @@ class Probe:
         """The reason this layer takes the exact path; empty where it takes the fast one."""
         if self._impl == "exact":
             return "the exact path was asked for"
-        if self._renormalise:
-            return "renormalised rows need the exact path"
         if why_not := why_not_fast(call):
             return why_not
         if layer not in self._proven:

@@ -77,7 +77,24 @@ def mean_over_layers(
     sums: Float[Tensor, "layer *token"], followers: Float[Tensor, "layer *token"]
 ) -> Float[Tensor, "*token"]:
     """Divide per layer, then average over the layers in which a token has a follower."""
-    return (sums / followers).masked_fill(followers == 0, torch.nan).nanmean(0)
+    return _by_layer(sums, followers).nanmean(0)
+
+
+def log_mean_over_layers(
+    sums: Float[Tensor, "layer *token"], followers: Float[Tensor, "layer *token"]
+) -> Float[Tensor, "*token"]:
+    """Divide per layer, then average the logarithms: the log of the geometric mean over layers.
+
+    Every layer counts equally, however little attention it leaves to anything but the sink.
+    """
+    tiny = torch.finfo(torch.float32).tiny  # attention underflows to 0 long before it means "none"
+    return _by_layer(sums, followers).clamp_min(tiny).log().nanmean(0)
+
+
+def _by_layer(
+    sums: Float[Tensor, "layer *token"], followers: Float[Tensor, "layer *token"]
+) -> Float[Tensor, "layer *token"]:
+    return (sums / followers).masked_fill(followers == 0, torch.nan)
 
 
 def _real(input_ids: Tensor, attention_mask: Tensor | None) -> Bool[Tensor, "batch token"]:

@@ -137,7 +137,7 @@ def flash_column_sums(
     q, k, lse = _chosen_heads(query, key, lse, heads=reduction.heads)
     batch, kv_heads, group = q.shape[:3]
     k = k.float().flatten(0, 1)
-    sums = torch.zeros_like(reduction.counted)
+    sums, first = torch.zeros_like(reduction.counted), torch.zeros_like(reduction.counted[:, 0])
     n_chosen = reduction.n_chosen(n_heads)
     # One buffer for every chunk: fresh memory of this size would be cleared by the kernel each time.
     scores = torch.empty(batch * kv_heads * group * min(FLASH_ROWS, n_tokens) * n_tokens)
@@ -151,10 +151,24 @@ def flash_column_sums(
         p = scores[: q_rows.shape[0] * q_rows.shape[1] * stop].view(*q_rows.shape[:2], stop)
         torch.bmm(q_rows, k[:, :stop].transpose(-1, -2), out=p)
         p.sub_(lse[..., start:stop].reshape(batch * kv_heads, group * rows, 1)).exp_()
-        p.view(-1, rows, stop)[..., start:].tril_(-1)
+        diagonal = p.view(-1, rows, stop)[..., start:]
         weight = counted[:, None, None, :].expand(-1, kv_heads, group, -1).reshape(batch * kv_heads, 1, -1)
+        if reduction.renormalise:
+            # A row's own token is part of what it is renormalised over, though it is no follower of itself.
+            diagonal.tril_()
+            # Summed: 1 - p[0] has few digits left where p[0] is near 1.
+            others = p[..., 1:].sum(-1).clamp_min(torch.finfo(torch.float32).tiny)
+        diagonal.tril_(-1)
+        if reduction.renormalise:
+            first += (p[..., 0] * weight[:, 0]).view(batch, -1).sum(1) / n_chosen
+            weight = weight / others[:, None]
+            p[..., 0] = 0.0
         sums[:, :stop] += torch.bmm(weight, p).view(batch, kv_heads, stop).sum(1) / n_chosen
-    return LayerSums(sums, causal_followers(reduction.counted), sums[:, 0])
+    followers = causal_followers(reduction.counted)
+    if reduction.renormalise:
+        followers[:, 0] = 0.0
+        return LayerSums(sums, followers, first)
+    return LayerSums(sums, followers, sums[:, 0])
 
 
 def causal_followers(counted: Float[Tensor, "batch query"]) -> Float[Tensor, "batch token"]:

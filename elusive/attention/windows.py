@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from elusive.attention.probe import Probe, ReceivedSums
-from elusive.attention.received import mean_over_layers
+from elusive.attention.received import log_mean_over_layers, mean_over_layers
 from elusive.errors import ModelError
 from elusive.types import Float, Tensor
 
 Tokens = NDArray[np.int64]
+RowWeights = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +27,20 @@ class TextScores:
 
     Attributes:
         received: received attention per token of the text, the special first token left out; NaN where undefined.
+        log_received: mean over layers of the log of each layer's received attention, likewise.
         sink: Σ over rows of the attention to the first token, mean over layers and heads; over `rows`, the sink mass.
-        rows: how many rows `sink` was summed over.
+        rows: the weight of the rows that `sink` was summed over: their number, where each counts 1.
     """
 
     received: NDArray[np.float32]
+    log_received: NDArray[np.float32]
     sink: float
-    rows: int
+    rows: float
+
+    @property
+    def sink_mass(self) -> float:
+        """Mean share of a row's attention that the first token takes; 0 for a text without rows."""
+        return self.sink / self.rows if self.rows else 0.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ def score_texts(
     first: int,
     window: int,
     batch_tokens: int,
+    row_weights: Sequence[RowWeights] | None = None,
     on_tokens: Callable[[int], None] = lambda _n: None,
 ) -> list[TextScores]:
     """Received attention of whole texts.
@@ -91,15 +100,17 @@ def score_texts(
         first: the id of the special token that precedes each window.
         window: tokens per window, `first` included; at least 3.
         batch_tokens: padded tokens per forward pass; halved where memory runs out, never below one window.
+        row_weights: how much each token's row counts, [token] of each text; None counts every row once.
         on_tokens: told how many tokens of the texts were just scored; they add up to all.
     """
+    weights = [np.ones(len(text), dtype=np.float32) for text in texts] if row_weights is None else row_weights
     totals = [_Totals(len(probe.layers), len(text)) for text in texts]
     left = [w for i, text in enumerate(texts) for w in windows_of(i, len(text), window=window)]
     while left:
         # What did not fit once would not fit later: the probe remembers.
         budget = min(batch_tokens, probe.token_limit or batch_tokens)
         for batch in batches_of(left, batch_tokens=budget):
-            seen = _forward(probe, batch, texts, first=first)
+            seen = _forward(probe, batch, texts, weights, first=first)
             if seen is None:
                 break
             for row, piece in enumerate(batch):
@@ -116,24 +127,27 @@ class _Totals:
     def __init__(self, n_layers: int, n_tokens: int) -> None:
         self._sums: Float[Tensor, "layer token"] = torch.zeros(n_layers, n_tokens)
         self._followers = torch.zeros(n_layers, n_tokens)
-        self._sink, self._rows = 0.0, 0
+        self._sink = self._rows = 0.0
 
     def add(self, window: Window, seen: ReceivedSums, row: int) -> None:
         place, inside = slice(window.start, window.stop), slice(1, window.n_tokens)
         self._sums[:, place] += seen.sums[:, row, inside]
         self._followers[:, place] += seen.followers[:, row, inside]
         self._sink += float(seen.sink[:, row].double().mean())
-        self._rows += int(seen.rows[row])
+        self._rows += float(seen.rows[row])
 
     def scores(self) -> TextScores:
         received = mean_over_layers(self._sums, self._followers)
-        return TextScores(received.numpy(), self._sink, self._rows)
+        log_received = log_mean_over_layers(self._sums, self._followers)
+        return TextScores(received.numpy(), log_received.numpy(), self._sink, self._rows)
 
 
-def _forward(probe: Probe, batch: list[Window], texts: Sequence[Tokens], *, first: int) -> ReceivedSums | None:
+def _forward(
+    probe: Probe, batch: list[Window], texts: Sequence[Tokens], weights: Sequence[RowWeights], *, first: int
+) -> ReceivedSums | None:
     """One forward pass; None where memory ran out, and the probe's limit is then half the batch."""
     try:
-        return probe(*_tensors(batch, texts, first=first))
+        return probe(*_tensors(batch, texts, weights, first=first))
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
@@ -153,11 +167,14 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
-def _tensors(batch: list[Window], texts: Sequence[Tokens], *, first: int) -> tuple[Tensor, Tensor]:
-    """Right-padded ids and counted rows; the padding id is any valid one, for no real row sees it."""
+def _tensors(
+    batch: list[Window], texts: Sequence[Tokens], weights: Sequence[RowWeights], *, first: int
+) -> tuple[Tensor, Tensor]:
+    """Right-padded ids and the weights of counted rows; the padding id is any valid one, for no real row sees it."""
     ids = torch.full((len(batch), batch[0].n_tokens), first, dtype=torch.long)
     counted = torch.zeros(ids.shape)
     for row, piece in enumerate(batch):
         ids[row, 1 : piece.n_tokens] = torch.from_numpy(texts[piece.text][piece.start : piece.stop])
-        counted[row, 1 + piece.first_counted - piece.start : piece.n_tokens] = 1.0
+        here = weights[piece.text][piece.first_counted : piece.stop]
+        counted[row, 1 + piece.first_counted - piece.start : piece.n_tokens] = torch.from_numpy(here)
     return ids, counted

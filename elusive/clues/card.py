@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-from elusive.clues.card_text import BODY, CLUE_COLUMNS, DATA_COLUMNS, NO_LICENCE
+from elusive.clues.card_text import BODY, CLUE_COLUMNS, DATA_COLUMNS, GUIDES_IN_WORDS, NO_LICENCE
 from elusive.config import NEUTRAL_OPTIONS, AugmentConfig
 from elusive.data.card_merge import generated
 from elusive.data.dataset_folder import clues_schema, data_schema, dataset_card
@@ -27,6 +27,7 @@ _MODES: Final = {
 _CONTRASTS: Final = {
     "difference": "large − small",
     "log-ratio": "the logarithm of large / small",
+    "geometric": "the mean over layers of the logarithm of received attention, large − small",
     "rank-difference": "the difference of the two ranks",
 }
 
@@ -35,7 +36,7 @@ def augment_card(
     config: AugmentConfig,
     *,
     result: Mapping[str, Any],
-    models: tuple[str, str],
+    models: Mapping[str, str],
     corpus: str,
     example: tuple[str, Sequence[tuple[int, int]]],
     versions: Mapping[str, str],
@@ -45,12 +46,12 @@ def augment_card(
     Args:
         config: the run's options, with names that mean something to others.
         result: the fields of `AugmentResult`.
-        models: fingerprints of the large and the small model.
+        models: fingerprints of the models that were used, by role.
         corpus: fingerprint of the texts.
         example: a text, and the spans that copy 1 of it drops.
         versions: of what the rows depend on.
     """
-    title = _seen(f"{config.corpus}: copies that keep its elusive clues")
+    title = _seen(f"{config.corpus}: texts with their elusive clues")
     body = BODY.format(
         title=escaped(title),
         texts=f"{result['texts']:,}",
@@ -58,8 +59,7 @@ def augment_card(
         corpus=code(config.corpus),
         ranking=_ranking(config),
         equation=_equation(config, result),
-        copies=config.copies,
-        originals=", and each text itself is a row too" if config.originals else "",
+        rows_are=_rows_are(config),
         mode=_MODES[config.drop_mode].format(mask=code(config.mask_string)),
         settings=_settings(config, result, models=models),
         example=struck_out(*example, length=_EXAMPLE_LEN),
@@ -80,11 +80,11 @@ def augment_card(
     return dataset_card(front_matter, generated(body), format=config.format, identity=_identity(config, models, corpus))
 
 
-def _identity(config: AugmentConfig, models: tuple[str, str], corpus: str) -> str:
+def _identity(config: AugmentConfig, models: Mapping[str, str], corpus: str) -> str:
     """Differs where any row does."""
     without_effect = {*NEUTRAL_OPTIONS, "license", "corpus", "large", "small"}  # the last three are named by content
     options = config.model_dump(mode="json", exclude=without_effect)
-    state = json.dumps([options, models, corpus], sort_keys=True)
+    state = json.dumps([options, dict(models), corpus], sort_keys=True)
     return f"elusive augment {blake2b(state.encode(), digest_size=8).hexdigest()}"
 
 
@@ -92,10 +92,18 @@ def _ranking(config: AugmentConfig) -> str:
     units = "words" if config.unit == "word" else "tokens"
     if config.guide == "random":
         return f"The {units} of a text are not ranked: this is the control that drops without looking."
-    if config.guide == "contrast":
-        return f"The {units} of a text are ranked by the contrast ({_CONTRASTS[config.contrast]}), the largest first."
-    model = config.guide.removeprefix("attention:")
-    return f"The {units} of a text are ranked by their attention in the {model} model, the largest first: a control."
+    by = GUIDES_IN_WORDS[config.guide].format(contrast=_CONTRASTS[config.contrast])
+    return f"The {units} of a text are ranked by {by}, the largest first."
+
+
+def _rows_are(config: AugmentConfig) -> str:
+    if not config.copies:
+        return (
+            "The rows are the texts themselves. Copies are drawn while a model trains, anew in each epoch "
+            "(`elusive pretrain FOLDER --fresh`); every unit is drawn by itself."
+        )
+    originals = ", and each text itself is a row too" if config.originals else ""
+    return f"Each of {config.copies} copies of a text draws anew, every unit by itself{originals}."
 
 
 def _equation(config: AugmentConfig, result: Mapping[str, Any]) -> str:
@@ -106,19 +114,24 @@ def _equation(config: AugmentConfig, result: Mapping[str, Any]) -> str:
     return f"p_drop = α · (1 − exp(−β · {rank}))    α = {result['alpha']:.4g}, β = {result['beta']:.4g}, {where}"
 
 
-def _settings(config: AugmentConfig, result: Mapping[str, Any], *, models: tuple[str, str]) -> str:
+def _settings(config: AugmentConfig, result: Mapping[str, Any], *, models: Mapping[str, str]) -> str:
     rates = result["drop_rate"]
+    realised = rates["realised"]
     protected = ["`,` and `.`", *(code(pattern) for pattern in config.protect)]
+    attention = [("contrast", code(config.contrast))] if "contrast" in config.guide else []
     rows = [
-        ("large model", _model(config.large, models[0])),
-        ("small model", _model(config.small, models[1])),
+        *((f"{role} model", _model(getattr(config, role), models[role])) for role in sorted(models)),
+        *((f"prefix of {role}", code(one["chosen"]["token"])) for role, one in sorted(result["prefixes"].items())),
         ("guide", code(config.guide)),
-        ("contrast", code(config.contrast)),
+        *attention,
         ("unit", code(config.unit)),
         ("never dropped", ", ".join(protected)),
         ("drop mode", code(config.drop_mode)),
-        ("drop rate", f"{rates['planned']:.1%} planned, {rates['realised']:.1%} realised"),
-        ("source texts", f"{result['texts']:,}, of {result['tokens']:,} tokens of the large model"),
+        (
+            "drop rate",
+            f"{rates['planned']:.1%} planned" + (f", {realised:.1%} realised" if realised is not None else ""),
+        ),
+        ("source texts", f"{result['texts']:,}, of {result['tokens']:,} tokens"),
         ("rows", f"{result['rows']:,}, of which {result['unchanged']:,} copies equal their text"),
         ("source rows set aside", f"{result['rejected']:,}"),
         ("seed", f"{config.seed}"),
@@ -141,7 +154,9 @@ def _command(config: AugmentConfig) -> str:
     for name, field in AugmentConfig.model_fields.items():
         value = getattr(config, name)
         flag = f"--{name.replace('_', '-')}"
-        if name in {*NEUTRAL_OPTIONS, "corpus"} or (value == field.default and name not in ("large", "small", "seed")):
+        if name in {*NEUTRAL_OPTIONS, "corpus"} or value is None:
+            continue
+        if value == field.default and name not in ("small", "seed"):
             continue
         if isinstance(value, bool):
             words.append(flag if value else flag.replace("--", "--no-", 1))
@@ -159,8 +174,8 @@ def _seen(text: str) -> str:
     return UNSEEN.sub("\ufffd", " ".join(text.splitlines()))
 
 
-def _made_of(models: tuple[str, str], corpus: str, versions: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [("texts", corpus), ("large model", models[0]), ("small model", models[1]), *versions.items()]
+def _made_of(models: Mapping[str, str], corpus: str, versions: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [("texts", corpus), *((f"{role} model", models[role]) for role in sorted(models)), *versions.items()]
 
 
 def _model(name: str, fingerprint: str) -> str:

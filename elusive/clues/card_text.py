@@ -5,29 +5,29 @@ from typing import Final
 BODY: Final = """\
 # {title}
 
-{texts} texts in {rows} rows, for continual pretraining on a small corpus that is dense in knowledge. They are
-token-dropout copies of {corpus}:
-what a large language model attends to and a small one overlooks is kept, the rest is dropped at random.
+{texts} texts in {rows} rows, for continual pretraining on a small corpus that is dense in knowledge. They come from
+{corpus}, with a drop probability for each token: what a language model finds hard or attends to is kept, the rest is
+dropped at random.
 Made by [elusive](https://pypi.org/project/elusive/), after Gao et al., AAAI 2025
 ([arXiv 2409.17954](https://arxiv.org/abs/2409.17954)).
 
 ## What was done
 
-1. Each token was scored, in a large and in a small model, by the attention it receives: the mean weight that the tokens
-   after it give to it, over all chosen layers and heads.
+1. Each token was scored by what the guide needs: its surprisal, which is -log p of the token given what is before it;
+   or the attention it receives, which is the mean weight that the tokens after it give to it.
 2. {ranking}
 3. Each was given a probability to be dropped, Eq. 1 of the paper:
 
        {equation}
 
-4. Each of {copies} copies of a text draws anew, every unit by itself{originals}.
+4. {rows_are}
 5. What is dropped is {mode}.
 
 {settings}
 
 ## An example
 
-Struck out is what copy 1 of the first text drops:
+Struck out is what copy 1 of the first text drops, or epoch 1 where copies are drawn while training:
 
 > {example}
 
@@ -55,10 +55,11 @@ clues = load_dataset("{name}", "clues", split="train")
 
 ## Train on it
 
-Continual pretraining on the column `text` of the subset `default`, as in the paper: LoRA with r 16, alpha 16, no
-dropout, on all linear layers; learning rate 5e-4, linear with warm-up .1, gradients clipped at 1.0, batches of 8, 10 to
-30 epochs. Choose the epoch by questions that were held out, not by the training loss, and compare with training on the
-originals alone for as many steps, and with copies that drop as much at random (`--guide random --match-rate contrast`).
+Continual pretraining with dropout drawn anew in each epoch: `elusive pretrain FOLDER --model MODEL --fresh`, or
+`elusive.ClueDropout` in a training loop of your own. Train until questions that were held out no longer improve, which
+takes several times as many steps as training on the texts alone: LoRA with r 16, alpha 16, no dropout, on all linear
+layers; learning rate 5e-4, linear with warm-up .1, gradients clipped at 1.0, batches of 8. Compare with training on the
+originals alone until that is saturated, and with dropout that drops as much at random (`--guide random`).
 
 ## How it was made
 
@@ -110,6 +111,17 @@ What else elusive reads from attention, which nothing here depends on:
 ```
 """
 
+GUIDES_IN_WORDS: Final = {
+    "surprisal:small": "their surprisal in the small model",
+    "surprisal:large": "their surprisal in the large model",
+    "surprisal:difference": "their surprisal in the small model less that in the large one",
+    "entropy": "the entropy of what the small model predicts in their place",
+    "contrast": "the contrast of the attention they receive ({contrast})",
+    "attention:large": "their attention in the large model",
+    "attention:small": "their attention in the small model",
+    "surprisal+contrast": "surprisal in the small model and contrast ({contrast}), ranks averaged",
+}
+
 NO_LICENCE: Final = "Not stated. The licence of the source corpus applies to its texts, which these rows reproduce."
 
 DATA_COLUMNS: Final = {
@@ -128,9 +140,12 @@ CLUE_COLUMNS: Final = {
     "start": "its first character",
     "end": "the character after its last",
     "unit": "number of the unit that it belongs to, which is dropped as one",
-    "received_large": "attention it receives in the large model; null where nothing follows it, or none was run",
+    "received_large": "attention it receives in the large model; null where nothing follows it, or the guide uses none",
     "received_small": "the same in the small model",
-    "contrast": "the two compared",
+    "surprisal_large": "-log p of the token in the large model, in nats; null where the guide uses none",
+    "surprisal_small": "the same in the small model",
+    "entropy_small": "entropy of the small model's prediction, in nats",
+    "score": "what the guide ranks by",
     "rank": "of its unit, 0 is the strongest clue; null where it has none",
     "p_drop": "probability that a copy drops it",
 }

@@ -16,7 +16,8 @@ def contrast(
         received_large: received attention, [..., token]; NaN where undefined. Tensors on the CPU are arrays too.
         received_small: the same tokens' scores from the small model.
         kind: `difference` (the paper's), `log-ratio` log(large / small), or `rank-difference`: the difference of the
-            two ranks within a text, each scaled to 0 … 1.
+            two ranks within a text, each scaled to 0 … 1. The kind `geometric` needs each layer's attention; see
+            `elusive.clues.guides`.
 
     Returns:
         NaN where either score is.
@@ -36,8 +37,13 @@ def contrast(
             tiny = np.finfo(np.float32).tiny  # attention underflows to 0 long before it means "none"
             return np.log(np.maximum(large, tiny)) - np.log(np.maximum(small, tiny))
         case "rank-difference":
-            return _scaled_ranks(large) - _scaled_ranks(small)
+            return scaled_ranks(large) - scaled_ranks(small)
     raise OptionError(f"contrast {kind!r} is not one of 'difference', 'log-ratio', 'rank-difference'")
+
+
+def compares_logarithms(kind: ContrastKind) -> bool:
+    """Whether a kind of contrast compares logarithms, not shares of attention."""
+    return kind in ("log-ratio", "geometric")
 
 
 def rank(scores: ArrayLike) -> NDArray[np.int32]:
@@ -54,7 +60,8 @@ def rank(scores: ArrayLike) -> NDArray[np.int32]:
     return ranks
 
 
-def _scaled_ranks(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+def scaled_ranks(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Ranks within a text from 0, smallest, to 1, largest; equal scores at their mean rank; NaN stays NaN."""
     from scipy.stats import rankdata
 
     ranks = rankdata(scores, method="average", axis=-1, nan_policy="omit").astype(np.float32)

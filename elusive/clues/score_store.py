@@ -1,29 +1,34 @@
 """Scores on disk, found again by everything they depend on.
 
-A store is a folder; what was scored under one `ScoreKey` (model, tokenizer, window, layers, heads, dtype, …) lies in
-one subfolder of it, in parts of safetensors with checksums. A text is found by its hash, whatever corpus it came
-from, so runs can share a store, and another α, β, guide or number of copies loads no model. A part that is damaged is
-set aside aloud, and its texts count as not scored.
+A store is a folder; what was scored under one key (model, tokenizer, prefix, window, dtype, layers, …) lies in one
+subfolder of it, in parts of safetensors with checksums: received attention under a `ScoreKey`, surprisal and entropy
+under a `PredictionKey`. A text is found by its hash, whatever corpus it came from, so runs can share a store, and
+another α, β or number of copies, or a guide made of the same scores, loads no model. A damaged part is set aside with a
+message, and its texts count as not scored.
 """
 
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache, partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elusive.attention.windows import TextScores
+from elusive.clues.predictions import TextPredictions
 from elusive.data.atomic import atomic_write, remove_leftovers, write_json
 from elusive.errors import FolderError
 
-SCORES_VERSION = 1
-"""To be raised when the same key would give other scores than before."""
+SCORES_VERSION = 2
+"""Increase when the same key would give other scores than before."""
+
+Record = TypeVar("Record", TextScores, TextPredictions)
+"""What is kept of a text: arrays of one value per token, and numbers of the whole text."""
 
 _HASH_LEN = 16
 _HOUR = 3600.0
@@ -32,29 +37,23 @@ _PARTS_IN_MEMORY = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreKey:
-    """All that a text's scores depend on, besides the text.
+class PredictionKey:
+    """All that a text's surprisal and entropy depend on, besides the text.
 
     Attributes:
         model: fingerprint of the weights.
-        tokenizer: fingerprint of the tokenizer, its first token included.
+        tokenizer: fingerprint of the tokenizer.
+        prefix: id of the token that precedes each window.
         window: tokens per window.
-        layers: as asked for; None is all.
-        heads: as asked for; None is all.
         dtype: of the weights as loaded, and their quantisation.
-        impl: `auto`, `exact` or `fast`.
-        renormalise: whether rows were weighed without the sink.
         version: of the scoring itself.
     """
 
     model: str
     tokenizer: str
+    prefix: int
     window: int
-    layers: tuple[int, ...] | None
-    heads: tuple[int, ...] | None
     dtype: str
-    impl: str
-    renormalise: bool
     version: int = SCORES_VERSION
 
     @property
@@ -63,21 +62,48 @@ class ScoreKey:
         return blake2b(json.dumps(asdict(self), sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScoreKey(PredictionKey):
+    """All that a text's received attention depends on, besides the text.
+
+    Attributes:
+        layers: as asked for; None is all.
+        heads: as asked for; None is all.
+        impl: `auto`, `exact` or `fast`.
+        renormalise: whether rows were weighted without the sink.
+        row_weights: what else weighted rows: the weighting and the predictions it used; None where all count alike.
+    """
+
+    layers: tuple[int, ...] | None
+    heads: tuple[int, ...] | None
+    impl: str
+    renormalise: bool
+    row_weights: str | None = None
+
+
 def text_hash(text: str) -> bytes:
     """What a text is found by."""
     return blake2b(text.encode(), digest_size=_HASH_LEN).digest()
 
 
-class ScoreStore:
+class ScoreStore(Generic[Record]):
     """The scores under one key.
 
     Args:
         folder: the store; created when something is added.
         key: what the scores depend on.
-        on_damage: told of each part that was set aside.
+        kind: what is kept of each text.
+        on_damage: called with a message for each part that is set aside.
     """
 
-    def __init__(self, folder: Path, key: ScoreKey, *, on_damage: Callable[[str], None] = lambda _m: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        key: PredictionKey,
+        kind: type[Record],
+        *,
+        on_damage: Callable[[str], None] = lambda _m: None,
+    ) -> None:
         self._folder = folder / key.digest
         self._key = key
         self._on_damage = on_damage
@@ -85,13 +111,14 @@ class ScoreStore:
         remove_leftovers(self._folder, older_than=_HOUR)  # other runs may be writing here
         for part in sorted(self._folder.glob("part-*.safetensors")):
             self._index(part)
-        self._read = lru_cache(maxsize=_PARTS_IN_MEMORY)(_read_part)
+        self._kind: type[Record] = kind
+        self._read = lru_cache(maxsize=_PARTS_IN_MEMORY)(partial(_read_part, columns=_columns(kind)))
 
     def missing(self, texts: Sequence[str]) -> list[str]:
         """Those of `texts` without an undamaged score, each once, in order."""
         return [text for text in dict.fromkeys(texts) if self._find(text_hash(text)) is None]
 
-    def get(self, text: str) -> TextScores:
+    def get(self, text: str) -> Record:
         """A text's scores.
 
         Raises:
@@ -102,7 +129,7 @@ class ScoreStore:
             raise KeyError(f"no scores of this text in {self._folder}")
         return found
 
-    def add(self, texts: Sequence[str], scores: Sequence[TextScores]) -> None:
+    def add(self, texts: Sequence[str], scores: Sequence[Record]) -> None:
         """Keep the scores of `texts` as one part, complete or not at all."""
         hashes = [text_hash(text) for text in texts]
         if not (self._folder / "key.json").exists():
@@ -115,16 +142,17 @@ class ScoreStore:
         _write_part(part, hashes, scores)
         self._index(part)
 
-    def _find(self, digest: bytes) -> TextScores | None:
+    def _find(self, digest: bytes) -> Record | None:
         place = self._places.get(digest)
         if place is None:
             return None
         part, row = place
         try:
-            return self._read(part)[row]
+            found: Record = self._kind(**self._read(part)[row])
         except DamagedPartError as damage:
             self._set_aside(part, str(damage))
             return None
+        return found
 
     def _index(self, part: Path) -> None:
         try:
@@ -146,16 +174,16 @@ class DamagedPartError(Exception):
     """A part that is not what was written; never leaves this module."""
 
 
-def _write_part(part: Path, hashes: list[bytes], scores: Sequence[TextScores]) -> None:
+def _write_part(part: Path, hashes: list[bytes], scores: Sequence[Record]) -> None:
     from safetensors.numpy import save
 
+    of_tokens, of_text = _columns(type(scores[0]))
     arrays: dict[str, NDArray[Any]] = {
         "text": np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(-1, _HASH_LEN),
-        "n_tokens": np.array([len(s.received) for s in scores], dtype=np.int64),
-        "received": np.concatenate([s.received for s in scores]),
-        "sink": np.array([s.sink for s in scores], dtype=np.float64),
-        "rows": np.array([s.rows for s in scores], dtype=np.int64),
+        "n_tokens": np.array([len(getattr(s, of_tokens[0])) for s in scores], dtype=np.int64),
     }
+    arrays |= {name: np.concatenate([getattr(s, name) for s in scores]) for name in of_tokens}
+    arrays |= {name: np.array([getattr(s, name) for s in scores], dtype=np.float64) for name in of_text}
     with atomic_write(part) as temporary:
         # Not `save_file`: it hides a full disk in an exception of its own.
         temporary.write_bytes(save(arrays, metadata={"checksum": _checksum(arrays)}))
@@ -173,7 +201,8 @@ def _hashes_of(part: Path) -> Iterator[bytes]:
     return iter([row.tobytes() for row in table])
 
 
-def _read_part(part: Path) -> list[TextScores]:
+def _read_part(part: Path, *, columns: tuple[list[str], list[str]]) -> list[dict[str, Any]]:
+    """The fields of each text's record."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -185,11 +214,16 @@ def _read_part(part: Path) -> list[TextScores]:
     if checksum != _checksum(arrays):
         raise DamagedPartError("its checksum does not match")
     ends = np.cumsum(arrays["n_tokens"])
-    received = np.split(arrays["received"], ends[:-1])
-    return [
-        TextScores(r, float(sink), int(rows))
-        for r, sink, rows in zip(received, arrays["sink"], arrays["rows"], strict=True)
-    ]
+    of_tokens, of_text = columns
+    values: dict[str, list[Any]] = {name: np.split(arrays[name], ends[:-1]) for name in of_tokens}
+    values |= {name: arrays[name].tolist() for name in of_text}
+    return [{name: column[row] for name, column in values.items()} for row in range(len(ends))]
+
+
+def _columns(kind: type[Record]) -> tuple[list[str], list[str]]:
+    """Fields with a value per token, and those with one per text."""
+    of_text = [f.name for f in fields(kind) if f.type is float]
+    return [f.name for f in fields(kind) if f.name not in of_text], of_text
 
 
 def _checksum(arrays: dict[str, NDArray[Any]]) -> str:

@@ -11,54 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from elusive.choices import ALPHA, BETA, MASK, ContrastKind, DropMode, Guide, UnitKind
-from elusive.clues.alignment import project, scaled_to_one
-from elusive.clues.contrast import contrast, rank
+from elusive.choices import ALPHA, BETA, MASK, DropMode, UnitKind
+from elusive.clues.contrast import rank
 from elusive.clues.dropout import draw, drop_probability, relative_rank
 from elusive.clues.drops import Span, without
 from elusive.clues.units import Units, units_of
 from elusive.tokenization import TokenizedText
-
-
-@dataclass(frozen=True, eq=False)
-class TokenScores:
-    """Both models' scores of one text, on the large model's tokens.
-
-    Attributes:
-        large: received attention in the large model, [token]; NaN where undefined.
-        small: in the small model.
-        contrast: large against small.
-        aligned: whether the small model's tokens were others; both scores are then scaled to sum 1.
-    """
-
-    large: NDArray[np.float32]
-    small: NDArray[np.float32]
-    contrast: NDArray[np.float32]
-    aligned: bool
-
-
-def unscored(n_tokens: int) -> TokenScores:
-    """The scores of a text that no model has read, as the guide `random` needs none."""
-    nothing = np.full(n_tokens, np.nan, dtype=np.float32)
-    return TokenScores(nothing, nothing, nothing, aligned=False)
-
-
-def contrast_tokens(
-    large: NDArray[np.float32],
-    small: NDArray[np.float32],
-    *,
-    tokens: TokenizedText,
-    small_tokens: TokenizedText,
-    kind: ContrastKind = "difference",
-) -> TokenScores:
-    """Contrast two models' scores of a text, on the large model's tokens.
-
-    Unlike tokens are aligned by their characters, and then both scores are scaled to sum 1.
-    """
-    aligned = not np.array_equal(tokens.ids, small_tokens.ids)
-    if aligned:
-        large, small = scaled_to_one(large), project(scaled_to_one(small), small_tokens, tokens)
-    return TokenScores(large, small, contrast(large, small, kind=kind), aligned)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,28 +42,28 @@ class TextClues:
 def find_clues(
     text: str,
     tokens: TokenizedText,
-    scores: TokenScores,
+    values: NDArray[np.float32] | None,
     *,
-    guide: Guide = "contrast",
     unit: UnitKind = "token",
     protect: Iterable[re.Pattern[str]] = (),
 ) -> TextClues:
     """Group a text's tokens into units and rank them.
 
-    The guide `random` needs no scores: every unit counts as scored but the last, which has no follower, so that all
-    guides drop from the same units. Its ranks are positions and mean nothing.
+    Args:
+        text: the text.
+        tokens: its tokens.
+        values: what the guide ranks by, [token]; NaN where undefined. None, for the guide `random`, counts every unit
+            as scored but the last, which has no follower, so that it drops from the same units as guides of attention;
+            ranks are then positions and mean nothing.
+        unit: what is dropped as one.
+        protect: never drop what matches one of these.
     """
     units = units_of(text, tokens, kind=unit, protect=protect)
-    if guide == "random":
+    if values is None:
         ranks = np.arange(len(units), dtype=np.int32)
         ranks[units.of_token[:-1].max(initial=-1) + 1 :] = -1
     else:
-        by_guide = {
-            "contrast": scores.contrast,
-            "attention:large": scores.large,
-            "attention:small": scores.small,
-        }
-        ranks = rank(units.mean(by_guide[guide]))
+        ranks = rank(units.mean(values))
     return TextClues(units, ranks, (ranks >= 0) & ~units.protected)
 
 

@@ -145,7 +145,7 @@ def _row(
 
 
 def _clue_columns(scored: ScoredText, p: NDArray[np.float64], *, ranked: bool) -> dict[str, list[Any]]:
-    tokens, clues, scores = scored.tokens, scored.clues, scored.scores
+    tokens, clues, large, small = scored.tokens, scored.clues, scored.scores.large, scored.scores.small
     of_token = clues.units.of_token
     ranks = clues.ranks[of_token] if ranked else np.full(len(tokens), -1)
     return {
@@ -155,13 +155,23 @@ def _clue_columns(scored: ScoredText, p: NDArray[np.float64], *, ranked: bool) -
         "start": tokens.starts.tolist(),
         "end": tokens.ends.tolist(),
         "unit": of_token.tolist(),
-        "received_large": _nullable(scores.large),
-        "received_small": _nullable(scores.small),
-        "contrast": _nullable(scores.contrast),
+        **{
+            name: _nullable(values, n=len(tokens))
+            for name, values in (
+                ("received_large", large.received),
+                ("received_small", small.received),
+                ("surprisal_large", large.surprisal),
+                ("surprisal_small", small.surprisal),
+                ("entropy_small", small.entropy),
+                ("score", scored.values),
+            )
+        },
         "rank": [None if r < 0 else r for r in ranks.tolist()],
         "p_drop": p[of_token].astype(np.float32).tolist(),
     }
 
 
-def _nullable(scores: NDArray[np.float32]) -> list[float | None]:
+def _nullable(scores: NDArray[np.float32] | None, *, n: int) -> list[float | None]:
+    if scores is None:
+        return [None] * n
     return [None if value != value else value for value in scores.tolist()]  # NaN alone differs from itself

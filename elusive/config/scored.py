@@ -1,6 +1,6 @@
 """Options of every job that scores a corpus: where the texts come from, and how models read them."""
 
-from elusive.choices import Impl
+from elusive.choices import Impl, PrefixName
 from elusive.config.fields import CORPUS, SCORING, Indices, Place, option
 from elusive.config.texts import TextsConfig
 
@@ -12,10 +12,14 @@ class ScoredCorpusConfig(TextsConfig):
 
     layers: Indices | None = option(None, SCORING, "Layers to average over, as 0,4-7,-1; all unless told.")
     heads: Indices | None = option(None, SCORING, "Heads to average over; all unless told.")
-    renormalise: bool = option(False, SCORING, "Weigh rows without the share of the first token.")
-    window: int | None = option(
-        None, SCORING, "Tokens per window of a long text; the models' context unless told.", ge=3
+    prefix: PrefixName = option(
+        "auto",
+        SCORING,
+        "Token before each text, which should take the attention sink: measured per model, or BOS, EOS, a newline, or "
+        "the first token of the chat template.",
     )
+    renormalise: bool = option(False, SCORING, "Weight attention rows without the share of the prefix.")
+    window: int | None = option(None, SCORING, "Tokens per window of a long text (default: the models' context).", ge=3)
     impl: Impl = option("auto", SCORING, "How attention is reduced.")
     batch_tokens: int = option(8192, SCORING, "Padded tokens per forward pass.", ge=1)
     scores: Place | None = option(None, SCORING, "Score store, may be shared by runs; OUT/scores unless told.")

@@ -43,8 +43,8 @@ def data_schema() -> Any:
 def clues_schema() -> Any:
     """Columns of the clues, one row a token, a `pyarrow.Schema`.
 
-    `start` and `end` are code points of the source text; `received_large` and `rank` are null where they are
-    not defined.
+    `start` and `end` are code points of the source text; scores and `rank` are null where they are not defined, or
+    where the guide did not need them.
     """
     import pyarrow as pa
 
@@ -58,7 +58,10 @@ def clues_schema() -> Any:
             ("unit", pa.int32()),
             ("received_large", pa.float32()),
             ("received_small", pa.float32()),
-            ("contrast", pa.float32()),
+            ("surprisal_large", pa.float32()),
+            ("surprisal_small", pa.float32()),
+            ("entropy_small", pa.float32()),
+            ("score", pa.float32()),
             ("rank", pa.int32()),
             ("p_drop", pa.float32()),
         ]

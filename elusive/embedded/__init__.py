@@ -3,7 +3,8 @@
 `tiny:…` stands wherever a model is named, `sample:…` wherever a corpus, questions or passages are: a family of two
 models with a sample corpus (`recipes/tiny_family/`), and two readers and an encoder with questions and the passages
 that answer them (`recipes/miniature/`). They are small enough to travel in the wheel and large enough to show the
-methods at work; no result on them says anything about a real model.
+methods at work; no result on them says anything about a real model. The people of `sample:people-real-…` are for real
+models to learn (`recipes/real_people/`).
 """
 
 from pathlib import Path
@@ -26,6 +27,7 @@ SAMPLES = {
         for part in (
             *("choose", "0", "1", "2", "0-short", "1-short", "2-short"),
             *("0-rewritten", "1-rewritten", "2-rewritten", "known", "replay"),
+            *(f"real-{lot}{kind}" for lot in ("choose", "0", "1", "2") for kind in ("", "-one", "-questions")),
         )
     },
     **{

@@ -1,9 +1,9 @@
-"""`elusive augment`: a corpus, scored by a large and a small model, becomes token-dropout copies that keep its clues.
+"""`elusive augment`: a corpus, scored by one or two models, becomes a dataset from which dropout keeps its clues.
 
     read      the corpus in fixed chunks, bad rows set aside
-    score     received attention in the large model, then in the small one, into the score store
-    plan      β, where a rate was asked for
-    write     copies and clues, part by part
+    score     what the guide needs of each model, into the score store
+    plan      what position explains, and β, where these were asked for
+    write     originals, copies and clues, part by part
     report    `report.html`, the page to look at
     finish    the card and `run.json`
     push      to the Hub, where that was asked for
@@ -15,16 +15,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from elusive.choices import BETA
 from elusive.clues.card import augment_card
 from elusive.clues.counts import PartCounts
+from elusive.clues.guides import Quantity
+from elusive.clues.prefix import PrefixChoice
 from elusive.clues.rates import at_rate, matched_to
 from elusive.clues.scored_corpus import ClueSettings, ScoredCorpus, ScoredText
-from elusive.clues.scoring import Scorer, score_corpus
+from elusive.clues.scoring import score_corpus
 from elusive.clues.text_clues import Copy, DropPlan, copies
 from elusive.clues.writing import PartWriter
 from elusive.config import AugmentConfig, build
@@ -33,7 +36,7 @@ from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.staging import Staged
 from elusive.hub.access import check_access
 from elusive.hub.pushing import push
-from elusive.jobs.inputs import needs_scores, read_and_stage, scorers
+from elusive.jobs.inputs import Sides, read_and_stage, sides_of
 from elusive.jobs.record import as_published, peak_bytes, recorded_options, versions
 from elusive.jobs.timing import timed
 from elusive.jobs.workers import write_parts
@@ -43,6 +46,7 @@ from elusive.report.augment_page import augment_page
 _PART = "train-[0-9]*-of-[0-9]*"
 PRODUCTS = (f"data/{_PART}", f"clues/{_PART}", "README.md", "report.html", "rejected.jsonl")
 _EXAMPLE_CLUES = 8
+_STAGES: Final[Mapping[Quantity, str]] = {"attention": "score", "predictions": "predict"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +55,17 @@ class AugmentResult:
 
     Attributes:
         texts, tokens, rows, rejected: source texts, their tokens, rows written, rows set aside.
-        drop_rate: `planned` and `realised`, over droppable units and copies.
-        sink_mass: mean attention to the first token, per model; None where no model was run.
+        drop_rate: `planned`, and `realised` over all copies; None where there are no fixed copies.
+        sink_mass: mean attention to the prefix, per model; None where its attention was not read.
+        prefixes: the token that preceded each text, by model, and what it was chosen from.
+        displaced_sinks: tokens that are attention sinks in place of the prefix; left out of the ranks.
         alpha, beta: of Eq. 1 as used; β is None for the guide `random`.
         unchanged: copies equal to their original.
         aligned: texts whose tokens differ between the two models.
         seconds: per stage of this call.
         peak_bytes: largest resident memory of the process.
-        example: the first text's `source_id`, its strongest `clues`, and the `text` of copy 1.
+        example: the first text's `source_id`, its strongest `clues`, and the `text` of copy 1 (which is what
+            `pretrain --fresh` shows in epoch 1).
         already_done: the folder held this very run, and nothing was computed.
         out: the folder.
         pushed_to: the page of the dataset on the Hub, where it was pushed.
@@ -68,8 +75,10 @@ class AugmentResult:
     tokens: int
     rows: int
     rejected: int
-    drop_rate: Mapping[str, float]
+    drop_rate: Mapping[str, float | None]
     sink_mass: Mapping[str, float | None]
+    prefixes: Mapping[str, PrefixChoice]
+    displaced_sinks: int
     alpha: float
     beta: float | None
     unchanged: int
@@ -85,21 +94,21 @@ class AugmentResult:
 def augment(
     corpus: str | Path = "sample:biographies",
     *,
-    large: str = "tiny:large",
     small: str = "tiny:small",
+    large: str | None = None,
     out: str | Path = "augmented",
     overwrite: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> AugmentResult:
-    """Write token-dropout copies of a corpus that keep what the large model attends to and the small one overlooks.
+    """Rank the tokens of a corpus by a guide, and write it as a dataset from which dropout keeps the strongest.
 
     The same call with the same options and folder goes on where an earlier one was stopped.
 
     Args:
         corpus: a file, folder or Hugging Face dataset name (`elusive.data.corpus.read_corpus`).
-        large: the large model: a folder, a Hub name, or `tiny:large`.
-        small: the small model of the same family.
+        small: the model that reads the texts: a folder, a Hub name, or `tiny:small`; of a pair, the small one.
+        large: the large model of the same family, for guides that compare two; default: `tiny:large` with `tiny:small`.
         out: the output folder.
         overwrite: start anew in a folder that holds another run; its scores are kept.
         progress: where to report; bars on stderr by default.
@@ -108,7 +117,7 @@ def augment(
     Raises:
         ElusiveError: anything that the user can mend, in one line.
     """
-    names = {"corpus": str(corpus), "large": large, "small": small, "out": str(out)}
+    names = {"corpus": str(corpus), "small": small, "large": large, "out": str(out)}
     return run(build(AugmentConfig, names | options), overwrite=overwrite, progress=progress or Bars())
 
 
@@ -124,13 +133,14 @@ def run(config: AugmentConfig, *, overwrite: bool = False, progress: Progress) -
 
 
 def _run(config: AugmentConfig, *, overwrite: bool, progress: Progress) -> AugmentResult:
-    large, small = scorers(config, progress=progress)
-    options = recorded_options(config, large, small)
+    sides = sides_of(config, progress=progress)
+    options = recorded_options(config, sides.scorers)
     with open_run(Path(config.out), options, products=PRODUCTS, overwrite=overwrite) as folder:
         if folder.finished:
             progress.say(f"{config.out} already holds this run, finished; nothing to do (--overwrite starts anew)")
-            return replace(AugmentResult(**folder.finished["result"]), already_done=True, out=config.out)
-        return _Run(config, folder, large, small, progress).to_the_end()
+            before = TypeAdapter(AugmentResult).validate_python(folder.finished["result"])
+            return replace(before, already_done=True, out=config.out)
+        return _Run(config, folder, sides, progress).to_the_end()
 
 
 @dataclass
@@ -139,20 +149,18 @@ class _Run:
 
     config: AugmentConfig
     folder: RunFolder
-    large: Scorer
-    small: Scorer
+    sides: Sides
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
 
     def to_the_end(self) -> AugmentResult:
         with timed(self.seconds, "read"):
             staged = self._read()
-        if needs_scores(self.config):
-            for role, scorer in (("large", self.large), ("small", self.small)):
-                with timed(self.seconds, f"score {role}"):
-                    score_corpus(scorer, staged, role=role, progress=self.progress)
-        corpus = self._corpus(staged)
+        for role, quantity in self.sides.in_order:
+            with timed(self.seconds, f"{_STAGES[quantity]} {role}"):
+                score_corpus(self.sides.scorers[role], staged, quantity, role=role, progress=self.progress)
         with timed(self.seconds, "plan"):
+            corpus = self._corpus(staged)
             plan = self._plan(corpus)
         with timed(self.seconds, "write"):
             counts = self._write(corpus, plan)
@@ -175,7 +183,11 @@ class _Run:
     def _corpus(self, staged: Staged) -> ScoredCorpus:
         config = self.config
         settings = ClueSettings(guide=config.guide, contrast=config.contrast, unit=config.unit, protect=config.protect)
-        return ScoredCorpus(staged=staged, large=self.large, small=self.small, settings=settings)
+        sides = self.sides
+        corpus = ScoredCorpus(
+            staged=staged, sides=sides.scorers, target=sides.target, needs=sides.needs, settings=settings
+        )
+        return corpus.lifted(self.progress) if config.lift else corpus
 
     def _plan(self, corpus: ScoredCorpus) -> DropPlan:
         """α and β as Eq. 1 takes them, solved for a rate where one was asked for."""
@@ -238,6 +250,8 @@ class _Run:
             rejected=sum(staged.rejected.values()),
             drop_rate={"planned": counts.planned_rate, "realised": counts.realised_rate},
             sink_mass=counts.sink_mass,
+            prefixes=self._prefixes(),
+            displaced_sinks=counts.n_displaced,
             alpha=plan.alpha,
             beta=None if plan.uniform else plan.beta,
             unchanged=counts.unchanged,
@@ -247,11 +261,10 @@ class _Run:
             example=_example(scored, copy, plan),
             out=self.config.out,
         )
-        models = self.large.fingerprint, self.small.fingerprint
         card = augment_card(
             self._published,
             result=asdict(result),
-            models=models,
+            models={role: side.fingerprint for role, side in self.sides.scorers.items()},
             corpus=staged.fingerprint,
             example=(scored.text.text, copy.dropped),
             versions=versions(),
@@ -261,12 +274,18 @@ class _Run:
             {
                 "result": asdict(result),
                 "counts": counts.totals,
+                "displaced_sinks": [asdict(place) for place in counts.displaced],
                 "rejected": dict(staged.rejected),
                 "corpus_fingerprint": staged.fingerprint,
                 "versions": versions(),
             }
         )
         return result
+
+    def _prefixes(self) -> dict[str, PrefixChoice]:
+        used = sorted({role for role, _ in self.sides.needs})
+        choices = {role: self.sides.scorers[role].prefix_choice for role in used}
+        return {role: choice for role, choice in choices.items() if choice is not None}
 
 
 def _first_copy(corpus: ScoredCorpus, plan: DropPlan) -> tuple[ScoredText, Copy]:

@@ -12,7 +12,7 @@ from elusive.clues.scoring import Scorer, score_corpus
 from elusive.config import CompareModelsConfig
 from elusive.data.staging import Staged
 from elusive.errors import ModelError, OptionError
-from elusive.jobs.inputs import context_of, paired_scorers, pinned_source
+from elusive.jobs.inputs import context_of, pinned_source, scorers_of
 from elusive.jobs.measuring import Meter, MeteredScorer
 from elusive.jobs.tolerance import tolerating
 from elusive.models import ModelSource
@@ -95,7 +95,7 @@ class Candidates:
         if large in self.faults or small in self.faults:
             return CandidatePair(large, small, None, None)
         try:
-            sides = paired_scorers(self.config, large, small, store=self.store, progress=self.progress)
+            sides = scorers_of(self.config, [large, small], store=self.store, progress=self.progress)
         except OptionError as error:  # a window that this pair's models cannot hold
             return CandidatePair(large, small, None, str(error))
         metered = [self._metered(scorer) for scorer in sides]
@@ -117,7 +117,7 @@ class Candidates:
         scorers = sorted(self.scorers[source], key=lambda scorer: scorer.options.window)  # as its meter wants them
         with scorers[0].meter:
             for scorer in scorers:
-                score_corpus(scorer, staged, role=source.name, progress=self.progress)
+                score_corpus(scorer, staged, "attention", role=source.name, progress=self.progress)
 
     def _tolerating(self, source: ModelSource) -> contextlib.AbstractContextManager[None]:
         return tolerating(source.name, self.faults, key=source, progress=self.progress)

@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elusive.clues.agreement import is_silent, rank_correlation, top_tenth_overlap
-from elusive.clues.alignment import project
-from elusive.clues.contrast import contrast
+from elusive.clues.alignment import projected
+from elusive.clues.contrast import compares_logarithms
 from elusive.clues.counts import PartCounts
+from elusive.clues.guides import TokenScores, guide_values, needs_of
+from elusive.clues.position import end_auc
 from elusive.clues.scored_corpus import ClueSettings, ScoredCorpus, ScoredText
 from elusive.clues.scoring import Scorer
 from elusive.config import CompareModelsConfig, build
@@ -91,7 +93,7 @@ def plan(config: CompareModelsConfig, *, progress: Progress) -> CompareModelsPla
             sample_texts=len(texts),
             sample_chars=sample.staged.n_chars,
             to_score={
-                source.written: sum(len(scorer.store.missing(texts)) for scorer in scorers)
+                source.written: sum(len(scorer.missing("attention", texts)) for scorer in scorers)
                 for source, scorers in candidates.scorers.items()
                 if not candidates.error_of(source)
             },
@@ -149,7 +151,8 @@ class _Comparison:
         if error:
             return ModelFigures(name=source.written, error=error)
         scorer = self.candidates.scorers[source][0]
-        counts = sum((text.counts for text in self._texts(scorer, scorer)), PartCounts())
+        read = self._texts(scorer, scorer)
+        counts = sum((text.counts for text in read), PartCounts())
         return ModelFigures(
             name=source.written,
             tokenizer=scorer.tokenizer.fingerprint,
@@ -157,13 +160,21 @@ class _Comparison:
             tokens_per_text=counts.tokens / counts.texts,
             tokens_per_char=counts.tokens / self.sample.staged.n_chars,
             sink_mass=counts.sink_mass["large"],
+            prefix=scorer.prefix.name,
+            displaced_sinks=counts.n_displaced,
+            last_auc=self._ends((text.scores.large.received for text in read), last=True),
             cost=scorer.cost,
         )
 
     def _texts(self, large: Scorer, small: Scorer) -> list[ScoredText]:
-        """The sample as `augment` would see it with two models."""
-        settings = ClueSettings(contrast=self.config.contrast)
-        corpus = ScoredCorpus(staged=self.sample.staged, large=large, small=small, settings=settings)
+        """The sample as `augment --guide contrast` would see it with two models."""
+        corpus = ScoredCorpus(
+            staged=self.sample.staged,
+            sides={"large": large, "small": small},
+            target="large",
+            needs=needs_of("contrast"),
+            settings=ClueSettings(guide="contrast", contrast=self.config.contrast),
+        )
         return list(corpus.texts(range(self.sample.staged.n_chunks)))
 
     def _pair(
@@ -181,8 +192,13 @@ class _Comparison:
             window=sides[0].options.window,
             same_tokenizer=sides[0].tokenizer.fingerprint == sides[1].tokenizer.fingerprint,
             aligned=sum(text.scores.aligned for text in read) / len(read),
-            large_small=self._over(rank_correlation(text.scores.large, text.scores.small) for text in read),
-            silent=sum(is_silent(text.scores.contrast) for text in read),
+            large_small=self._over(
+                rank_correlation(_given(of.large.received), _given(of.small.received))
+                for of in (text.scores for text in read)
+            ),
+            silent=sum(is_silent(_given(text.values)) for text in read),
+            first_auc=self._ends((text.values for text in read), last=False),
+            last_auc=self._ends((text.values for text in read), last=True),
             cost=cost_of_pair(large, small, n_chars=self.sample.corpus_chars),
         )
 
@@ -207,9 +223,21 @@ class _Comparison:
         To project the contrast itself would spread logarithms and ranks as if they were attention.
         """
         if np.array_equal(text.tokens.ids, tokens.ids):
-            return text.scores.contrast
-        large, small = (project(scores, text.tokens, tokens) for scores in (text.scores.large, text.scores.small))
-        return contrast(large, small, kind=self.config.contrast)
+            return _given(text.values)
+        kind = self.config.contrast
+        large, small = (
+            projected(scores, text.tokens, tokens, logarithms=compares_logarithms(kind))
+            for scores in (text.scores.large, text.scores.small)
+        )
+        return _given(guide_values("contrast", TokenScores(large=large, small=small), kind=kind))
+
+    def _ends(self, values: Iterable[Scores | None], *, last: bool) -> Estimate:
+        return self._over(end_auc(_given(of_text), last=last) for of_text in values)
 
     def _over(self, values: Iterable[float]) -> Estimate:
         return over_examples(values, seed=self.config.seed)
+
+
+def _given(scores: Scores | None) -> Scores:
+    assert scores is not None, "a contrast needs both models' attention"
+    return scores

@@ -12,6 +12,8 @@ from elusive.statistics import Estimate
 _ALIKE = ((0.9, "much as {} does"), (0.5, "partly as {} does"), (-0.5, "unlike {}"), (-1.0, "largely in reverse of {}"))
 """What to call a ρ of at least so much."""
 _NEARLY_ONE = 0.95
+_POSITION = 0.2
+"""An AUC that is farther from .5 than this is reported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,11 @@ class ModelFigures:
         tokenizer: fingerprint of what its tokenizer does, equal for equal tokenizers of any name.
         tokens: of the sample.
         tokens_per_text, tokens_per_char: of the sample, on average.
-        sink_mass: mean attention to the first token, under the window of its first pair.
+        sink_mass: mean attention to the prefix, under the window of its first pair.
+        prefix: which token that is.
+        displaced_sinks: tokens of the sample that are attention sinks in place of the prefix.
+        last_auc: the probability that one of a text's last ten tokens receives more than another token; where it is
+            near 1, received attention alone measures position.
         cost: memory and speed under that window; None where its scores were there already.
     """
 
@@ -35,6 +41,9 @@ class ModelFigures:
     tokens_per_text: float | None = None
     tokens_per_char: float | None = None
     sink_mass: float | None = None
+    prefix: str | None = None
+    displaced_sinks: int | None = None
+    last_auc: Estimate | None = None
     cost: ScoringCost | None = None
 
 
@@ -66,6 +75,8 @@ class PairFigures:
         large_small: Spearman's ρ of the two models' received attention; near 1 the contrast has little to say. Where a
             token stands accounts for much of what it receives, in every model.
         silent: texts whose contrast is the same for all tokens, and ranks nothing.
+        first_auc, last_auc: the probability that the contrast of one of a text's first or last ten tokens is above
+            another's: .5 where position says nothing.
         cost: under this window; None where a model's scores were there already.
     """
 
@@ -77,6 +88,8 @@ class PairFigures:
     aligned: float | None = None
     large_small: Estimate | None = None
     silent: int | None = None
+    first_auc: Estimate | None = None
+    last_auc: Estimate | None = None
     cost: PairCost | None = None
 
 
@@ -183,6 +196,18 @@ def _of_one(i: int, pair: PairFigures) -> str | None:
     if agreement and agreement.mean is not None and agreement.mean >= _NEARLY_ONE:
         near = f"its two models rank tokens nearly alike (ρ {agreement.mean:.2f})"
         return f"Pair {i + 1}: {near}; little is left to contrast."
+    return _of_position(i, pair)
+
+
+def _of_position(i: int, pair: PairFigures) -> str | None:
+    """A warning where the contrast of a text's first or last tokens is mostly above, or mostly below, the others'."""
+    for where, auc in (("first", pair.first_auc), ("last", pair.last_auc)):
+        if auc and auc.mean is not None and abs(auc.mean - 0.5) > _POSITION:
+            return (
+                f"Pair {i + 1}: its contrast measures position: one of a text's {where} ten tokens is above another "
+                f"token with probability {auc.mean:.2f}, where .5 is chance; compare --contrast geometric, or take a "
+                "guide of surprisal."
+            )
     return None
 
 

@@ -1,11 +1,14 @@
-"""What jobs on a corpus begin with: two models' sides, and the texts, as they come or in chunks."""
+"""What jobs on a corpus begin with: the models' sides, and the texts, as they come or in chunks."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from elusive.attention.selection import resolve_selection
-from elusive.clues.scoring import Scorer, ScoringOptions
+from elusive.clues.guides import Need, Role, needs_of
+from elusive.clues.scoring import RowWeights, Scorer, ScoringOptions
 from elusive.clues.units import protection
 from elusive.config import AugmentConfig, LoadedModelsConfig, ScoredCorpusConfig
 from elusive.data.corpus import read_corpus
@@ -19,23 +22,76 @@ from elusive.jobs.record import FileStates, corpus_state
 from elusive.models import ModelSource, context_len, load_config
 from elusive.progress import Advance, Progress
 
-
-def needs_scores(config: AugmentConfig) -> bool:
-    """Whether any model is to be run: the guide `random` alone needs none."""
-    return config.guide != "random" or config.match_rate not in (None, "random")
+_TINY_PAIR: Final = ("tiny:large", "tiny:small")
 
 
-def scorers(config: AugmentConfig, *, progress: Progress) -> tuple[Scorer, Scorer]:
-    """The large and the small model's side.
+@dataclass(frozen=True)
+class Sides:
+    """The models of a run.
+
+    Attributes:
+        scorers: by role; the large model is missing where no guide needs it.
+        target: the role whose tokens are ranked and dropped.
+        needs: what has to be scored.
+    """
+
+    scorers: Mapping[Role, Scorer]
+    target: Role
+    needs: frozenset[Need]
+
+    @property
+    def in_order(self) -> list[Need]:
+        """What is scored, one after the other; predictions first, because they may weight rows of attention."""
+        return sorted(self.needs, key=lambda need: (need[1] != "predictions", need[0]))
+
+
+def sides_of(config: AugmentConfig, *, progress: Progress) -> Sides:
+    """The models that the guides of a run need.
 
     Raises:
         ElusiveError: whatever is wrong with models and options and can be seen before a model is loaded.
     """
     protection(config.protect)
-    large = source_of(config, config.large, revision=config.revision_large)
-    small = source_of(config, config.small, revision=config.revision_small)
+    needs = _needs_of(config)
+    sources: dict[Role, ModelSource] = {"small": source_of(config, config.small, revision=config.revision_small)}
+    if any(role == "large" for role, _ in needs) or (not needs and config.large):
+        sources["large"] = source_of(config, _large_of(config), revision=config.revision_large)
+    elif config.large:
+        progress.say(f"note: the guide {config.guide} does not use --large {config.large}")
     store = Path(config.scores) if config.scores else Path(config.out) / "scores"
-    return paired_scorers(config, large, small, store=store, progress=progress)
+    scorers = dict(zip(sources, scorers_of(config, [*sources.values()], store=store, progress=progress), strict=True))
+    if config.row_weights != "uniform":
+        weights = RowWeights(config.row_weights, scorers["small"], scorers.get("large"))
+        scorers = {role: replace(scorer, row_weights=weights) for role, scorer in scorers.items()}
+    return Sides(scorers, "large" if "large" in scorers else "small", needs)
+
+
+def _needs_of(config: AugmentConfig) -> frozenset[Need]:
+    needs = needs_of(config.guide, config.match_rate)
+    if config.row_weights == "uniform":
+        return needs
+    if not any(quantity == "attention" for _, quantity in needs):
+        raise OptionError(
+            f"--row-weights {config.row_weights} weights rows of attention, and the guide {config.guide} uses none"
+        )
+    roles: tuple[Role, ...] = ("large", "small") if config.row_weights == "gap" else ("small",)
+    return needs | {(role, "predictions") for role in roles}
+
+
+def _large_of(config: AugmentConfig) -> str:
+    """The large model's name.
+
+    Raises:
+        OptionError: it is needed and not known.
+    """
+    if config.large:
+        return config.large
+    if config.small == _TINY_PAIR[1]:
+        return _TINY_PAIR[0]
+    raise OptionError(
+        f"the guide {config.guide} compares two models; give --large, a larger model of the family of {config.small}, "
+        "or take --guide surprisal:small, which needs one model"
+    )
 
 
 def source_of(config: LoadedModelsConfig, name: str, *, revision: str | None) -> ModelSource:
@@ -64,15 +120,15 @@ def located(name: str) -> str | Path:
     return path_of(name) if is_embedded(name) else name
 
 
-def paired_scorers(
-    config: ScoredCorpusConfig, large: ModelSource, small: ModelSource, *, store: Path, progress: Progress
-) -> tuple[Scorer, Scorer]:
-    """The sides of two models. Both see the same windows, so that they can be compared.
+def scorers_of(
+    config: ScoredCorpusConfig, sources: Sequence[ModelSource], *, store: Path, progress: Progress
+) -> list[Scorer]:
+    """The sides of some models. All see the same windows, so that they can be compared.
 
     Raises:
-        ElusiveError: as `context_of`; a window that one of them cannot hold, or a store that is no folder.
+        ElusiveError: as `context_of`; a window that one of them cannot hold, or a store that is not a folder.
     """
-    context, limiting = min((context_of(config, source), source.name) for source in (large, small))
+    context, limiting = min((context_of(config, source), source.name) for source in sources)
     if config.window and config.window > context:
         raise OptionError(f"window {config.window} is more than the context of {limiting}, {context} tokens")
     options = ScoringOptions(
@@ -80,12 +136,13 @@ def paired_scorers(
         heads=config.heads,
         renormalise=config.renormalise,
         impl=config.impl,
+        prefix=config.prefix,
         window=config.window or context,
         batch_tokens=config.batch_tokens,
     )
     if store.exists() and not store.is_dir():
         raise OptionError(f"--scores {store} is a file; expected a folder")
-    return Scorer(large, options, store, progress), Scorer(small, options, store, progress)
+    return [Scorer(source, options, store, progress) for source in sources]
 
 
 def context_of(config: ScoredCorpusConfig, source: ModelSource) -> int:

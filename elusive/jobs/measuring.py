@@ -7,16 +7,24 @@ Measuring adds one short window a model.
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from elusive import models
 from elusive.attention.probe import Probe
 from elusive.attention.windows import TextScores
-from elusive.clues.scoring import Scorer
+from elusive.clues.guides import Quantity
+from elusive.clues.predictions import TextPredictions
+from elusive.clues.scoring import OnTokens, Scorer
 from elusive.jobs.memory import MemoryGauge
 from elusive.tokenization import TokenizedText
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _WARM_UP_TOKENS = 64
 
@@ -61,7 +69,7 @@ class Meter:
     def __init__(self) -> None:
         self.costs: dict[int, ScoringCost] = {}
         self._held = contextlib.ExitStack()
-        self._probe: Probe | None = None
+        self._model: PreTrainedModel | None = None
         self._loading = 0.0
 
     def __enter__(self) -> Self:
@@ -70,27 +78,27 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._probe = None
+        self._model = None
         self._held.close()
         models.free_memory()
 
-    def probe(self, load: Callable[[], contextlib.AbstractContextManager[Probe]]) -> Probe:
-        """The model under watch, loaded by `load` the first time."""
-        if self._probe is None:
+    def model(self, load: Callable[[], contextlib.AbstractContextManager["PreTrainedModel"]]) -> "PreTrainedModel":
+        """The model, loaded by `load` the first time."""
+        if self._model is None:
             self._gauge = MemoryGauge()
             start = time.perf_counter()
-            self._probe = self._held.enter_context(load())
+            self._model = self._held.enter_context(load())
             self._loading = time.perf_counter() - start
-        return self._probe
+        return self._model
 
-    def add(self, probe: Probe, *, window: int, tokens: int, seconds: float) -> None:
+    def add(self, model: "PreTrainedModel", *, window: int, tokens: int, seconds: float) -> None:
         """Count what was just scored."""
         earlier = self.costs.get(window)
-        parameters = list(probe.model.parameters())
+        parameters = list(model.parameters())
         self.costs[window] = ScoringCost(
             device=", ".join(sorted({str(p.device) for p in parameters})),
-            dtype=str(probe.model.dtype).removeprefix("torch."),
-            parameters=probe.model.num_parameters(),
+            dtype=str(model.dtype).removeprefix("torch."),
+            parameters=model.num_parameters(),
             weight_bytes=sum(p.numel() * p.element_size() for p in parameters),
             peak_bytes=self._gauge.peak_bytes,
             loading_seconds=self._loading,
@@ -103,7 +111,7 @@ class Meter:
 class MeteredScorer(Scorer):
     """A scorer whose model is the meter's, so that several windows share one loading."""
 
-    meter: Meter
+    meter: Meter = field(kw_only=True)
 
     @classmethod
     def of(cls, scorer: Scorer, meter: Meter) -> Self:
@@ -116,26 +124,41 @@ class MeteredScorer(Scorer):
         return self.meter.costs.get(self.options.window)
 
     @contextlib.contextmanager
-    def probe(self) -> Iterator[Probe]:
-        """See `Scorer.probe`; the model stays until the meter's block ends."""
-        yield self.meter.probe(super().probe)
+    def loaded(self, quantity: Quantity) -> Iterator["PreTrainedModel"]:
+        """See `Scorer.loaded`; the model stays until the meter's block ends."""
+        yield self.meter.model(lambda: super(MeteredScorer, self).loaded(quantity))
 
     def score(
         self,
         probe: Probe,
         tokens: Sequence[TokenizedText],
         *,
-        on_tokens: Callable[[int], None] = lambda _n: None,
+        row_weights: Sequence[NDArray[np.float32]] | None = None,
+        on_tokens: OnTokens = lambda _n: None,
     ) -> list[TextScores]:
         """See `Scorer.score`."""
-        window = self.options.window
-        if not self.meter.costs:  # a model's first pass pays for what later ones find ready
-            super().score(probe, [beginning(max(tokens, key=len), min(_WARM_UP_TOKENS, window - 1))])
+        self._warm_up(tokens, lambda short: super(MeteredScorer, self).score(probe, short))
         start = time.perf_counter()
-        scores = super().score(probe, tokens, on_tokens=on_tokens)
-        seconds = time.perf_counter() - start
-        self.meter.add(probe, window=window, tokens=sum(map(len, tokens)), seconds=seconds)
-        return scores
+        found = super().score(probe, tokens, row_weights=row_weights, on_tokens=on_tokens)
+        self._count(probe.model, tokens, time.perf_counter() - start)
+        return found
+
+    def predict(
+        self, model: "PreTrainedModel", tokens: Sequence[TokenizedText], *, on_tokens: OnTokens = lambda _n: None
+    ) -> list[TextPredictions]:
+        """See `Scorer.predict`."""
+        self._warm_up(tokens, lambda short: super(MeteredScorer, self).predict(model, short))
+        start = time.perf_counter()
+        found = super().predict(model, tokens, on_tokens=on_tokens)
+        self._count(model, tokens, time.perf_counter() - start)
+        return found
+
+    def _warm_up(self, tokens: Sequence[TokenizedText], run: Callable[[list[TokenizedText]], object]) -> None:
+        if not self.meter.costs:  # a model's first pass pays for what later ones find ready
+            run([beginning(max(tokens, key=len), min(_WARM_UP_TOKENS, self.options.window - 1))])
+
+    def _count(self, model: "PreTrainedModel", tokens: Sequence[TokenizedText], seconds: float) -> None:
+        self.meter.add(model, window=self.options.window, tokens=sum(map(len, tokens)), seconds=seconds)
 
 
 def beginning(text: TokenizedText, n: int) -> TokenizedText:

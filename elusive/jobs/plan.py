@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from elusive.clues.guides import Quantity, Role
 from elusive.config import AugmentConfig
 from elusive.data.run_folder import check_free
 from elusive.data.staging import Staged
 from elusive.data.texts import Text
 from elusive.hub.access import check_access
 from elusive.jobs.augment import PRODUCTS
-from elusive.jobs.inputs import needs_scores, read_and_stage, scorers
+from elusive.jobs.inputs import read_and_stage, sides_of
 from elusive.jobs.measuring import Meter, MeteredScorer, beginning
 from elusive.jobs.record import recorded_options
 from elusive.progress import Progress
@@ -33,6 +34,7 @@ class ModelPlan:
 
     Attributes:
         role, name: of the model.
+        quantity: what it is read for: `attention` or `predictions`.
         texts_to_score: texts that the score store does not hold.
         passes: forward passes, from the sample's tokens.
         seconds: from the sample's speed; the loading of the model included.
@@ -42,6 +44,7 @@ class ModelPlan:
 
     role: str
     name: str
+    quantity: Quantity
     texts_to_score: int
     passes: int
     seconds: float
@@ -69,16 +72,19 @@ def plan_augment(config: AugmentConfig, *, overwrite: bool = False, progress: Pr
     """
     if config.push_to_hub:
         check_access(config.push_to_hub, private=config.private, progress=progress)
-    large, small = (MeteredScorer.of(side, Meter()) for side in scorers(config, progress=progress))
-    options = recorded_options(config, large, small)
+    sides = sides_of(config, progress=progress)
+    options = recorded_options(config, sides.scorers)
     check_free(Path(config.out), options, products=PRODUCTS, overwrite=overwrite)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         staged = read_and_stage(config, folder / "corpus", rejected=folder / "rejected.jsonl", progress=progress)
         sample = staged.read_chunk(0)[:_SAMPLE_TEXTS]
-        tokens_per_char = sum(len(t) for t in large.tokenize(sample)) / sum(len(t.text) for t in sample)
-        sides = (("large", large), ("small", small)) if needs_scores(config) else ()
-        models = tuple(_model_plan(role, scorer, staged) for role, scorer in sides)
+        target = sides.scorers[sides.target]
+        tokens_per_char = sum(len(t) for t in target.tokenize(sample)) / sum(len(t.text) for t in sample)
+        models = tuple(
+            _model_plan(role, quantity, MeteredScorer.of(sides.scorers[role], Meter()), staged)
+            for role, quantity in sides.in_order
+        )
     return AugmentPlan(
         texts=staged.n_texts,
         tokens=round(staged.n_chars * tokens_per_char),
@@ -89,29 +95,31 @@ def plan_augment(config: AugmentConfig, *, overwrite: bool = False, progress: Pr
     )
 
 
-def _model_plan(role: str, scorer: MeteredScorer, staged: Staged) -> ModelPlan:
+def _model_plan(role: Role, quantity: Quantity, scorer: MeteredScorer, staged: Staged) -> ModelPlan:
     todo = n_chars = 0
     sample: list[Text] = []
     for index in range(staged.n_chunks):
         texts = {t.text: t for t in staged.read_chunk(index)}
-        missing = scorer.store.missing(list(texts))
+        missing = scorer.missing(quantity, list(texts))
         todo += len(missing)
         n_chars += sum(map(len, missing))
         sample += [texts[text] for text in missing[: _SAMPLE_TEXTS - len(sample)]]
+    name = scorer.source.name
     if not todo:
         return ModelPlan(
-            role=role, name=scorer.source.name, texts_to_score=0, passes=0, seconds=0.0, weight_bytes=0, peak_bytes=0
+            role=role, name=name, quantity=quantity, texts_to_score=0, passes=0, seconds=0, weight_bytes=0, peak_bytes=0
         )
     tokens = scorer.tokenize(sample)
     with scorer.meter:
-        _score_a_few_windows(scorer, tokens)
+        _score_a_few_windows(scorer, quantity, tokens)
     cost = scorer.cost
     assert cost is not None, "something was scored"
     # Its own tokens: the small model may have another tokenizer.
     n_tokens = n_chars * sum(len(t) for t in tokens) / sum(len(t.text) for t in sample)
     return ModelPlan(
         role=role,
-        name=scorer.source.name,
+        name=name,
+        quantity=quantity,
         texts_to_score=todo,
         passes=math.ceil(n_tokens / scorer.options.batch_tokens),
         seconds=cost.loading_seconds + n_tokens * cost.seconds_per_token,
@@ -120,7 +128,7 @@ def _model_plan(role: str, scorer: MeteredScorer, staged: Staged) -> ModelPlan:
     )
 
 
-def _score_a_few_windows(scorer: MeteredScorer, texts: Sequence[TokenizedText]) -> None:
+def _score_a_few_windows(scorer: MeteredScorer, quantity: Quantity, texts: Sequence[TokenizedText]) -> None:
     """Score the beginnings of texts: the other windows of a book take as long as its first few."""
     window = scorer.options.window
     left = _SAMPLE_PASSES * max(window, scorer.options.batch_tokens)
@@ -128,5 +136,10 @@ def _score_a_few_windows(scorer: MeteredScorer, texts: Sequence[TokenizedText]) 
     for text in texts:
         sample.append(beginning(text, min(left, _WINDOWS_OF_A_TEXT * window)))
         left -= len(sample[-1])
-    with scorer.probe() as probe:
-        scorer.score(probe, sample)
+    with scorer.loaded(quantity) as model:
+        scorer.settle_prefix(model, keep=False)
+        if quantity == "predictions":
+            scorer.predict(model, sample)
+            return
+        with scorer.probe(model) as probe:
+            scorer.score(probe, sample)

@@ -7,31 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from elusive import __version__
+from elusive.clues.guides import Role
 from elusive.clues.scoring import Scorer
 from elusive.config import NEUTRAL_OPTIONS, AugmentConfig
 from elusive.data.folder_lock import WORK
 from elusive.embedded import is_embedded, path_of
 from elusive.errors import OptionError
 
-ROWS_VERSION = 1
+ROWS_VERSION = 2
 """To be raised when the same options and scores would give other rows than before."""
 
 FileStates = dict[str, list[int]]
 """Size and time of each file."""
 
 
-def recorded_options(config: AugmentConfig, large: Scorer, small: Scorer) -> dict[str, Any]:
+def recorded_options(config: AugmentConfig, sides: Mapping[Role, Scorer]) -> dict[str, Any]:
     """What decides a run's files: the options, and the state of the things they name."""
     recorded = {name: value for name, value in config.model_dump(mode="json").items() if name not in NEUTRAL_OPTIONS}
-    return recorded | {
-        "rows_version": ROWS_VERSION,
-        "large_fingerprint": large.fingerprint,
-        "small_fingerprint": small.fingerprint,
-        "large_tokenizer": large.tokenizer.fingerprint,
-        "small_tokenizer": small.tokenizer.fingerprint,
-        "window": large.options.window,
-        "corpus_files": corpus_state(config),
-    }
+    for role, side in sorted(sides.items()):
+        recorded[role] = side.source.name
+        recorded[f"{role}_fingerprint"] = side.fingerprint
+        recorded[f"{role}_tokenizer"] = side.tokenizer.fingerprint
+    window = next(iter(sides.values())).options.window
+    return recorded | {"rows_version": ROWS_VERSION, "window": window, "corpus_files": corpus_state(config)}
 
 
 def as_published(config: AugmentConfig, recorded: Mapping[str, Any]) -> AugmentConfig:
@@ -39,7 +37,9 @@ def as_published(config: AugmentConfig, recorded: Mapping[str, Any]) -> AugmentC
 
     What is local was recorded when the run began; what lies at a path may have changed since.
     """
-    local = [role for role in ("large", "small") if not recorded[f"{role}_fingerprint"].startswith("hub:")]
+    used = {role: recorded[role] for role in ("large", "small") if f"{role}_fingerprint" in recorded}
+    config = config.model_copy(update={"large": None, **used})  # a model that the guide does not use was not read
+    local = [role for role in used if not recorded[f"{role}_fingerprint"].startswith("hub:")]
     if recorded["corpus_files"]:
         local.append("corpus")
     names = {option: getattr(config, option) for option in local}

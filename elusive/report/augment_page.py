@@ -7,6 +7,7 @@ machine. Reads a few texts of the corpus again; costs about a second.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from elusive.clues.card_text import GUIDES_IN_WORDS
 from elusive.clues.counts import PartCounts
 from elusive.clues.scored_corpus import ScoredCorpus
 from elusive.clues.text_clues import DropPlan
@@ -47,9 +48,8 @@ def augment_page(
     return render(
         "augment.html",
         corpus=config.corpus,
-        large=config.large,
-        small=config.small,
         config=config,
+        keeps=GUIDES_IN_WORDS.get(config.guide, "").format(contrast=config.contrast),
         plan=plan,
         counts=counts,
         scored=corpus.is_scored,
@@ -58,14 +58,21 @@ def augment_page(
         max_tokens=MAX_TOKENS,
         drop_figures=list(_drop_figures(counts, plan, config)),
         corpus_figures=list(_corpus_figures(counts, plan, samples, config)),
+        prefixes=[
+            (role, choice)
+            for role, side in sorted(corpus.sides.items())
+            if corpus.needs and (choice := side.prefix_choice) is not None
+        ],
         sums=Table("Counts of the run", ("", "count"), tuple(_sums(counts))),
         panels=option_panels(config, neutral=NEUTRAL_OPTIONS),
         fingerprints=Table(
             "Models and corpus",
             ("", "name", "fingerprint"),
             (
-                ("large model", config.large, corpus.large.fingerprint),
-                ("small model", config.small, corpus.small.fingerprint),
+                *(
+                    (f"{role} model", getattr(config, role), side.fingerprint)
+                    for role, side in sorted(corpus.sides.items())
+                ),
                 ("corpus", config.corpus, corpus.staged.fingerprint),
             ),
         ),
@@ -89,14 +96,14 @@ def _corpus_figures(
         yield plots.shares(counts.histograms.by_rank, plan)
     scores = [(s.id, s.falling) for s in samples if len(s.falling)]
     if scores:
-        guide = "contrast" if config.guide == "contrast" else f"attention of the {config.guide.split(':')[1]} model"
-        yield plots.falling(scores, guide=guide)
+        yield plots.falling(scores, guide=config.guide)
 
 
 def _sums(counts: PartCounts) -> Iterator[tuple[str, str]]:
     yield "texts", f"{counts.texts:,}"
-    yield "tokens of the large model", f"{counts.tokens:,}"
-    yield "texts whose tokens differ in the small model", f"{counts.aligned:,}"
+    yield "tokens", f"{counts.tokens:,}"
+    yield "texts whose tokens differ between the models", f"{counts.aligned:,}"
+    yield "attention sinks in place of the prefix", f"{counts.n_displaced:,}"
     yield "droppable units", f"{counts.droppable:,}"
     yield "sum of their drop probabilities", f"{counts.planned:,.1f}"
     yield "draws: droppable units, each copy", f"{counts.drawn:,}"

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TICKS = np.array([0, 1, 2, 5] + [m * 10**k for k in range(1, 7) for m in (1, 2, 5)])
+_DOTS = "Dots on the curve mean that the draws did what Eq. 1 asks; the band is where 95 % of them should lie."
 _POINTS = 300
 """Of a line; a text of a million units must not make a page of a million points."""
-_RATES = ("droppable units", "planned", "realised", "± 2 SE")
+_RATES = ("droppable units", "planned")
+_DRAWN = ("realised", "± 2 SE")
 
 
 def by_rank(drops: DropHistogram, plan: DropPlan, *, n_copies: int) -> Figure:
@@ -37,9 +39,9 @@ def by_rank(drops: DropHistogram, plan: DropPlan, *, n_copies: int) -> Figure:
     return Figure(
         "by-rank",
         "By rank",
-        draw(plot, name="by-rank", label="Realised drop rate by rank of the unit, on the curve of Eq. 1"),
-        "Left are the strongest clues, which hardly ever drop. Dots on the curve mean that the draws did what Eq. 1 "
-        "asks; the band is where 95 % of them should lie.",
+        draw(plot, name="by-rank", label="Drop rate by rank of the unit, on the curve of Eq. 1"),
+        "Left are the strongest clues, which hardly ever drop. "
+        + (_DOTS if n_copies else "Copies are drawn while a model trains, by this curve."),
         _rate_table("Drop rate by rank", "rank", _labels(RANK_EDGES), drops, n_copies=n_copies),
     )
 
@@ -127,7 +129,7 @@ def lengths(counts: NDArray[np.int64]) -> Figure:
     def plot(axes: "Axes") -> None:
         axes.bar(bins, counts[bins], width=0.92, color=BLUE)
         ticks = bins[:: max(1, len(bins) // 6)]
-        axes.set(xlabel="tokens (large model)", ylabel="texts", xticks=ticks - 0.5)
+        axes.set(xlabel="tokens", ylabel="texts", xticks=ticks - 0.5)
         axes.set_xticklabels([f"{LENGTH_EDGES[b]:,}" for b in ticks])
         axes.locator_params(axis="y", integer=True)
 
@@ -143,12 +145,15 @@ def lengths(counts: NDArray[np.int64]) -> Figure:
 
 
 def _rates(axes: "Axes", middles: NDArray[np.float64], drops: DropHistogram, *, n_copies: int) -> None:
+    axes.set_ylabel("drop rate")
     seen = np.flatnonzero(drops.units)
+    if not n_copies:
+        axes.set_ylim(0, max(0.05, 1.12 * float((drops.planned[seen] / drops.units[seen]).max())))
+        return
     planned, realised, error = _rates_of(drops, seen, n_copies=n_copies)
     axes.fill_between(middles, planned - 2 * error, planned + 2 * error, color=BLUE, alpha=0.18, linewidth=0)
     axes.plot(middles, realised, "o", color=BLUE, markersize=3.2, label="realised")
     axes.set_ylim(0, max(0.05, 1.12 * float((planned + 2 * error).max()), 1.12 * float(realised.max())))
-    axes.set_ylabel("drop rate")
 
 
 def _rates_of(
@@ -161,9 +166,12 @@ def _rates_of(
 
 def _rate_table(caption: str, of: str, labels: Sequence[str], drops: DropHistogram, *, n_copies: int) -> Table:
     seen = np.flatnonzero(drops.units)
-    rates = zip(seen.tolist(), *_rates_of(drops, seen, n_copies=n_copies), strict=True)
-    rows = ((labels[b], f"{drops.units[b]:,}", f"{p:.3f}", f"{r:.3f}", f"{2 * e:.3f}") for b, p, r, e in rates)
-    return Table(caption, (of, *_RATES), tuple(rows))
+    rows = [(labels[b], f"{drops.units[b]:,}", f"{drops.planned[b] / drops.units[b]:.3f}") for b in seen.tolist()]
+    if not n_copies:
+        return Table(caption, (of, *_RATES), tuple(rows))
+    _, realised, errors = _rates_of(drops, seen, n_copies=n_copies)
+    drawn = ((f"{r:.3f}", f"{2 * e:.3f}") for r, e in zip(realised, errors, strict=True))
+    return Table(caption, (of, *_RATES, *_DRAWN), tuple((*row, *more) for row, more in zip(rows, drawn, strict=True)))
 
 
 def _rank_axis(axes: "Axes", last: float, plan: DropPlan) -> None:

@@ -3,13 +3,16 @@
 Texts are shown from their beginning, about a hundred tokens of each; the scales of the heat maps are of the whole text.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elusive.choices import Guide
+from elusive.clues.guides import parts_of
 from elusive.clues.scored_corpus import ScoredCorpus, ScoredText
 from elusive.clues.text_clues import Copy, DropPlan, copies
 from elusive.report.glyphs import MAX_PIECE, direction, shortened, visible_piece
@@ -17,6 +20,7 @@ from elusive.report.shades import shade, top_of
 
 MAX_TOKENS, MAX_CHARS, MAX_ID = 100, 1500, 80
 _N_CLUES, _N_COPIES = 8, 3
+_FIELDS: Final = {"received": "attention", "surprisal": "surprisal", "entropy": "entropy"}
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,10 @@ class Sample:
         cut: whether only its beginning is shown.
         direction: `ltr` or `rtl`.
         original: the text, as far as it is shown.
-        maps: large, small, contrast; none where no model was read.
+        maps: the scores that the guide is made of, and what it makes of them; empty where no model was read.
+        columns: headings of the clues' values.
         clues: the strongest units.
-        copies: the first few.
+        copies: the first few; where none are written, what the first epochs of `pretrain --fresh` show.
         falling: the guide's score by rank, [rank]; for the plot.
     """
 
@@ -92,6 +97,7 @@ class Sample:
     direction: str
     original: str
     maps: tuple[HeatMap, ...]
+    columns: tuple[str, ...]
     clues: tuple[Clue, ...]
     copies: tuple[ShownCopy, ...]
     falling: NDArray[np.float64]
@@ -113,9 +119,8 @@ def sample(scored: ScoredText, plan: DropPlan, *, corpus: ScoredCorpus, n_copies
     n_shown = int(units.of_token[:MAX_TOKENS][-1]) + 1 if len(units) else 0
     end = min(int(units.ends[n_shown - 1]) if n_shown < len(units) else len(text), MAX_CHARS)
     n_shown = min(n_shown, int(np.searchsorted(units.starts, end)))
-    scores = _unit_scores(scored) if corpus.is_scored else {}
-    guide = corpus.settings.guide.removeprefix("attention:")
-    numbers = range(1, min(_N_COPIES, n_copies) + 1)
+    scores = _scores(scored, corpus.settings.guide)
+    numbers = range(1, min(_N_COPIES, n_copies or _N_COPIES) + 1)
     made = copies(text, units, p, plan=plan, text_id=scored.text.id, numbers=numbers)
     return Sample(
         id=shortened(scored.text.id, MAX_ID),
@@ -125,16 +130,37 @@ def sample(scored: ScoredText, plan: DropPlan, *, corpus: ScoredCorpus, n_copies
         cut=end < len(text),
         direction=direction(text[:end]),
         original=text[:end],
-        maps=tuple(_maps(scored, scores, p, guide=guide, n_shown=n_shown)),
+        maps=tuple(_maps(scored, scores, p, n_shown=n_shown)),
+        columns=tuple(one.name for one in scores),
         clues=tuple(_clues(scored, scores, p)),
         copies=tuple(ShownCopy(c.number, len(c.dropped), tuple(_runs(text[:end], c, plan))) for c in made),
-        falling=_falling(scored, scores[guide]) if scores else np.empty(0),
+        falling=_falling(scored, scores[0].values) if scores else np.empty(0),
     )
 
 
-def _unit_scores(scored: ScoredText) -> dict[str, NDArray[np.float64]]:
-    units, scores = scored.clues.units, scored.scores
-    return {name: units.mean(getattr(scores, name)) for name in ("large", "small", "contrast")}
+@dataclass(frozen=True, eq=False)
+class _Score:
+    """A score of a text's units, [unit]: its name in a table, and its scale, which several scores may share."""
+
+    name: str
+    values: NDArray[np.float64]
+    scale: str
+    diverging: bool = False
+
+
+def _scores(scored: ScoredText, guide: Guide) -> list[_Score]:
+    """What the guide ranks by, first, and the scores that it is made of where these are several."""
+    if scored.values is None:
+        return []
+    parts = parts_of(guide)
+    made_of = [
+        _Score(f"{_FIELDS[part.field]}, {part.role}", scored.clues.units.mean(part.of(scored.scores)), part.field)
+        for part in parts
+    ]
+    if len(parts) == 1:
+        return made_of
+    diverging = guide in ("contrast", "surprisal:difference")
+    return [_Score(guide, scored.clues.units.mean(scored.values), "guide", diverging), *made_of]
 
 
 def _falling(scored: ScoredText, score: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -142,26 +168,20 @@ def _falling(scored: ScoredText, score: NDArray[np.float64]) -> NDArray[np.float
     return score[ranked][np.argsort(scored.clues.ranks[ranked])]
 
 
-def _maps(
-    scored: ScoredText,
-    scores: Mapping[str, NDArray[np.float64]],
-    p: NDArray[np.float64],
-    *,
-    guide: str,
-    n_shown: int,
-) -> Iterator[HeatMap]:
-    both = np.concatenate([scores["large"], scores["small"]]) if scores else np.empty(0)
+def _maps(scored: ScoredText, scores: Sequence[_Score], p: NDArray[np.float64], *, n_shown: int) -> Iterator[HeatMap]:
     notes = [
         f"{value:.2f}".removeprefix("0") if may else "–" for value, may in zip(p, scored.clues.droppable, strict=True)
     ]
-    for name, values in scores.items():
-        diverging, guides = name == "contrast", name == guide
+    for place, one in enumerate(scores):
+        values, guides = one.values, place == 0
+        on_scale = [other.values for other in scores if other.scale == one.scale]
         if guides:  # what is never dropped would else be the loudest
             values = np.where(scored.clues.droppable, values, np.nan)
-        top = top_of(values if diverging else both)
+            on_scale = [values]
+        top = top_of(np.concatenate(on_scale))
         yield HeatMap(
-            title={"large": "Large model", "small": "Small model", "contrast": "Contrast"}[name],
-            diverging=diverging,
+            title=one.name.capitalize(),
+            diverging=one.diverging,
             top=f"{top:.2g}",
             cells=tuple(_cells(scored, values[:n_shown], top, notes if guides else None)),
             noted=guides,
@@ -177,18 +197,13 @@ def _cells(scored: ScoredText, values: NDArray[np.float64], top: float, notes: S
         yield Cell(visible_piece(piece), spaced, shade(value, top), notes[u] if notes else "")
 
 
-def _clues(scored: ScoredText, scores: Mapping[str, NDArray[np.float64]], p: NDArray[np.float64]) -> Iterator[Clue]:
+def _clues(scored: ScoredText, scores: Sequence[_Score], p: NDArray[np.float64]) -> Iterator[Clue]:
     text, units, ranks = scored.text.text, scored.clues.units, scored.clues.ranks
     if not scores:
         return
     droppable = np.flatnonzero(scored.clues.droppable)
     for u in droppable[np.argsort(ranks[droppable])][:_N_CLUES].tolist():
-        values = (
-            f"{scores['contrast'][u]:+.3g}",
-            f"{scores['large'][u]:.3g}",
-            f"{scores['small'][u]:.3g}",
-            f"{p[u]:.3f}",
-        )
+        values = (*(f"{one.values[u]:{'+' if one.diverging else ''}.3g}" for one in scores), f"{p[u]:.3f}")
         yield Clue(int(ranks[u]), u + 1, visible_piece(text[units.starts[u] : units.ends[u]]), values)
 
 

@@ -19,8 +19,8 @@ Invoke = Callable[..., Result]
 @pytest.fixture
 def invoke(corpus: Path, large: str, small: str, tmp_path: Path) -> Invoke:
     def run(*arguments: str, source: str | None = None, large: str = large, small: str = small) -> Result:
-        command = ["augment", source or str(corpus), "--large", large, "--small", small, "-o", str(tmp_path / "out")]
-        return CliRunner().invoke(app, [*command, *arguments])
+        command = ["augment", source or str(corpus), "--large", large, "--small", small, "--preset", "paper"]
+        return CliRunner().invoke(app, [*command, "-o", str(tmp_path / "out"), *arguments])
 
     return run
 
@@ -39,7 +39,7 @@ def test_json_is_the_whole_of_stdout(invoke: Invoke, texts: dict[str, str]) -> N
 def test_the_table_tells_what_was_done(invoke: Invoke, texts: dict[str, str], tmp_path: Path) -> None:
     result = invoke()
     assert result.exit_code == 0, result.stderr
-    for words in ("texts", "drop rate", "sink mass", "copies equal", "peak memory", str(tmp_path / "out")):
+    for words in ("texts", "drop rate", "prefix", "copies equal", "peak memory", str(tmp_path / "out")):
         assert words in result.stdout
     assert "score with large model" in result.stderr
 

@@ -49,7 +49,7 @@ def write_folder(folder: Path, *, parts: int = 2, text: str = "a text", identity
             data = {"text": f"{text} {index}", "source_id": f"{index}", "copy": 0, "kept": 2, "dropped": 0}
             data["dropped_spans"] = []
             clue = {"source_id": f"{index}", "position": 0, "token": "a", "start": 0, "end": 1, "unit": 0, "rank": 0}
-            clue |= {"received_large": 0.5, "received_small": None, "contrast": 0.25, "p_drop": 0.0}
+            clue |= {"received_large": 0.5, "received_small": None, "score": 0.25, "p_drop": 0.0}
             for name, row, schema in (("data", data, data_schema()), ("clues", clue, clues_schema())):
                 (folder / name).mkdir(exist_ok=True)
                 path = folder / name / part_name(index, parts, "parquet")

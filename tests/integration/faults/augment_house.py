@@ -26,14 +26,15 @@ class AugmentHouse(House):
 
     def call(self, **options: Any) -> object:
         large, small = (str(self.home / name) for name in self.models)
-        given = {"large": large, "small": small, "copies": 2, "target_rate": 0.3}
+        given = {"large": large, "small": small, "preset": "paper", "copies": 2, "target_rate": 0.3}
         return augment(self.home / self.data, **(given | options))
 
     @property
     def command_line(self) -> list[str]:
         models = [word for name in self.models for word in (f"--{name}", str(self.home / name))]
         corpus = str(self.home / self.data)
-        return ["augment", corpus, *models, "--out", str(self.out), "--copies", "2", "--target-rate", "0.3"]
+        options = ["--guide", "contrast", "--copies", "2", "--target-rate", "0.3"]
+        return ["augment", corpus, *models, "--out", str(self.out), *options]
 
     def prepare(self, watch: Watch) -> None:
         if self.small_chunks:

@@ -11,6 +11,8 @@ from elusive.attention.received import received_attention
 from elusive.errors import ModelError
 
 LONG, SHORT = text(240, seed=20), text(181, seed=21)
+RENORMALISED = 1e-5
+"""In renormalised attention, whose columns are a few times larger."""
 WINDOWED = [name for name in NOT_FAST if "hides" in FAMILIES[name].not_fast]
 
 
@@ -61,8 +63,20 @@ def test_fast_is_legal_for_a_text_within_the_window(loaded: Loaded, exact_layers
     assert difference(fast, received_attention(loaded.model, ids, impl="exact")) <= TOLERANCE
 
 
-@pytest.mark.parametrize("loaded", ["llama", "falcon"], indirect=True)
-def test_renormalised_rows_refuse_the_fast_path(loaded: Loaded):
+@pytest.mark.parametrize("loaded", FAST, indirect=True)
+@pytest.mark.parametrize("heads", [None, [0, 1]])
+def test_renormalised_rows_are_equal_on_both_paths_and_by_definition(loaded: Loaded, exact_layers, heads):
+    ids = torch.tensor([LONG])
+    fast = received_attention(loaded.model, ids, impl="fast", renormalise=True, heads=heads)
+    assert not exact_layers
+    exact = received_attention(loaded.model, ids, impl="exact", renormalise=True, heads=heads)
+    expected = loaded.expected(tuple(LONG), renormalise=True, heads=None if heads is None else tuple(heads))
+    assert difference(fast[0], exact[0]) <= RENORMALISED
+    assert difference(fast[0], expected) <= RENORMALISED
+
+
+@pytest.mark.parametrize("loaded", ["falcon"], indirect=True)
+def test_renormalised_rows_of_a_family_without_a_fast_path_refuse_it(loaded: Loaded):
     with pytest.raises(ModelError, match="--impl fast"):
         received_attention(loaded.model, torch.tensor([LONG]), impl="fast", renormalise=True)
 

@@ -19,15 +19,16 @@ from elusive.data.markdown import code, escaped, struck_out
 RESULT = {
     "texts": 60, "tokens": 7115, "rows": 660, "rejected": 3, "unchanged": 2, "alpha": 0.7, "beta": 0.05,
     "drop_rate": {"planned": 0.566, "realised": 0.5671},
+    "prefixes": {"large": {"chosen": {"token": "<s>"}}, "small": {"chosen": {"token": "\n"}}},
 }  # fmt: skip
 TEXT = "She was *not* born\nin Orsk."
 
 
 def card(example: str = TEXT, *, result: dict | None = None, large_is: str = "files:beef", **options) -> str:
     return augment_card(
-        AugmentConfig(**options),
+        AugmentConfig(**{"preset": "paper", "large": "tiny:large"} | options),
         result=RESULT | (result or {}),
-        models=(large_is, "files:feed"),
+        models={"large": large_is, "small": "files:feed"},
         corpus="c0ffee",
         example=(example, [(4, 13), (18, 21)]),
         versions={"elusive": "0.1.0", "torch": "2.9"},
@@ -49,6 +50,7 @@ def test_what_was_done_is_there() -> None:
         "56.6% planned, 56.7% realised",
         "`,` and `.`, `digits`",
         "| large model | [a/large](https://huggingface.co/a/large) at `0123abcd` |",
+        "| prefix of large | `<s>` |",
         "60 texts in 660 rows",
         "| source rows set aside | 3 |",
         "--protect digits --seed 4 --out OUT",
@@ -72,7 +74,10 @@ def test_columns_are_those_of_the_files() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "ranked by the contrast (large − small)"),
+        ({}, "ranked by the contrast of the attention they receive (large − small)"),
+        ({"guide": "surprisal:small"}, "ranked by their surprisal in the small model, the largest first"),
+        ({"copies": 0}, "The rows are the texts themselves. Copies are drawn while a model trains"),
+        ({"copies": 3}, "Each of 3 copies of a text draws anew, every unit by itself, and each text itself is a row"),
         ({"contrast": "log-ratio"}, "the logarithm of large / small"),
         ({"guide": "attention:small"}, "by their attention in the small model"),
         ({"unit": "word"}, "The words of a text are ranked"),
@@ -104,7 +109,9 @@ def test_names_turn_no_words_around_them() -> None:
 
 
 def test_names_on_the_hub_stay_whole() -> None:
-    assert "elusive augment you/corpus:en --large a/large" in card(corpus="you/corpus:en", large="a/large")
+    assert "elusive augment you/corpus:en --small tiny:small --large a/large" in card(
+        corpus="you/corpus:en", large="a/large"
+    )
 
 
 def test_the_licence_is_stated_or_its_absence_is() -> None:

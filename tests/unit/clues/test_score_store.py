@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from score_cases import KEY, TEXTS, parts, same, scores_of
+from score_cases import KEY, TEXTS, parts, same, scores_of, store_of
 
 from elusive.attention.windows import TextScores
-from elusive.clues.score_store import ScoreKey, ScoreStore
+from elusive.clues.score_store import ScoreKey
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def said() -> list[str]:
 def filled(tmp_path) -> dict[str, TextScores]:
     """Two parts of two texts under `KEY` in `tmp_path`."""
     scores = scores_of(TEXTS)
-    store = ScoreStore(tmp_path, KEY)
+    store = store_of(tmp_path, KEY)
     store.add(TEXTS[:2], scores[:2])
     store.add(TEXTS[2:], scores[2:])
     return dict(zip(TEXTS, scores, strict=True))
@@ -32,24 +32,24 @@ def texts_in(part: Path) -> list[str]:
     [other] = [p for p in parts(part.parent.parent) if p != part]
     hidden = other.rename(other.with_suffix(".hidden"))
     try:
-        missing = ScoreStore(part.parent.parent, KEY).missing(TEXTS)
+        missing = store_of(part.parent.parent, KEY).missing(TEXTS)
     finally:
         hidden.rename(other)
     return [text for text in TEXTS if text not in missing]
 
 
 def test_what_was_added_comes_back_bit_for_bit_in_this_store_and_a_new_one(tmp_path, filled):
-    store = ScoreStore(tmp_path, KEY)
+    store = store_of(tmp_path, KEY)
     for text, scores in filled.items():
         assert same(store.get(text), scores)
     more = scores_of(["new"], seed=1)
     store.add(["new"], more)
     assert same(store.get("new"), more[0])
-    assert same(ScoreStore(tmp_path, KEY).get("new"), more[0])
+    assert same(store_of(tmp_path, KEY).get("new"), more[0])
 
 
 def test_an_empty_store_misses_everything_and_makes_no_folder(tmp_path):
-    store = ScoreStore(tmp_path / "scores", KEY)
+    store = store_of(tmp_path / "scores", KEY)
     assert store.missing(TEXTS) == TEXTS
     with pytest.raises(KeyError, match="no scores of this text"):
         store.get(TEXTS[0])
@@ -57,21 +57,25 @@ def test_an_empty_store_misses_everything_and_makes_no_folder(tmp_path):
 
 
 def test_texts_are_found_by_themselves_whatever_corpus_or_order_they_come_in(tmp_path, filled):
-    store = ScoreStore(tmp_path, KEY)
+    store = store_of(tmp_path, KEY)
     assert store.missing(["other", TEXTS[3], "more", TEXTS[0], "other"]) == ["other", "more"]
     assert store.missing([TEXTS[0] + " "]) == [TEXTS[0] + " "]
 
 
 def test_a_text_without_tokens_is_kept_too(tmp_path):
-    scores = [*scores_of(["ab"]), TextScores(np.empty(0, np.float32), 0.0, 0), *scores_of(["c"])]
-    ScoreStore(tmp_path, KEY).add(["ab", "", "c"], scores)
-    store = ScoreStore(tmp_path, KEY)
+    scores = [
+        *scores_of(["ab"]),
+        TextScores(np.empty(0, np.float32), np.empty(0, np.float32), 0.0, 0.0),
+        *scores_of(["c"]),
+    ]
+    store_of(tmp_path, KEY).add(["ab", "", "c"], scores)
+    store = store_of(tmp_path, KEY)
     assert all(same(store.get(text), s) for text, s in zip(["ab", "", "c"], scores, strict=True))
 
 
 OTHERS = {
-    "model": "m2", "tokenizer": "t2", "window": 64, "layers": (0,), "heads": (1,), "dtype": "bfloat16",
-    "impl": "exact", "renormalise": True, "version": 0,
+    "model": "m2", "tokenizer": "t2", "prefix": 1, "window": 64, "layers": (0,), "heads": (1,), "dtype": "bfloat16",
+    "impl": "exact", "renormalise": True, "row_weights": "gap/1/2", "version": 0,
 }  # fmt: skip
 
 
@@ -82,8 +86,8 @@ def test_every_field_of_the_key_is_tried():
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_key_does_not_find_them(tmp_path, filled, name):
     other = dataclasses.replace(KEY, **{name: OTHERS[name]})
-    assert ScoreStore(tmp_path, other).missing(TEXTS) == TEXTS
-    assert ScoreStore(tmp_path, dataclasses.replace(KEY)).missing(TEXTS) == []
+    assert store_of(tmp_path, other).missing(TEXTS) == TEXTS
+    assert store_of(tmp_path, dataclasses.replace(KEY)).missing(TEXTS) == []
 
 
 def test_the_key_lies_beside_its_scores_for_people(tmp_path, filled):
@@ -120,7 +124,7 @@ def test_a_damaged_part_is_set_aside_and_said_and_its_texts_alone_are_missing(tm
     lost = texts_in(victim)
     assert len(lost) == 2
     DAMAGES[damage](victim)
-    store = ScoreStore(tmp_path, KEY, on_damage=said.append)
+    store = store_of(tmp_path, KEY, on_damage=said.append)
     assert store.missing(TEXTS) == lost
     assert [victim.name in line and "set aside" in line and "\n" not in line for line in said] == [True]
     assert victim.with_suffix(".damaged").exists()
@@ -132,20 +136,20 @@ def test_a_damaged_part_is_set_aside_and_said_and_its_texts_alone_are_missing(tm
         else:
             assert same(store.get(text), filled[text])
     store.add(lost, [filled[text] for text in lost])
-    assert all(same(ScoreStore(tmp_path, KEY).get(text), filled[text]) for text in TEXTS)
+    assert all(same(store_of(tmp_path, KEY).get(text), filled[text]) for text in TEXTS)
 
 
 def test_no_flipped_byte_ever_gives_another_score(tmp_path):
     """Whatever byte it is, the part's scores come back as they were, or not at all."""
     [scores] = scores_of(["ab"])
-    ScoreStore(tmp_path, KEY).add(["ab"], [scores])
+    store_of(tmp_path, KEY).add(["ab"], [scores])
     [part] = parts(tmp_path)
     content = part.read_bytes()
     outcomes = set()
     for offset in range(len(content)):
         part.write_bytes(content)
         flip(part, offset, 1 << offset % 8)
-        store = ScoreStore(tmp_path, KEY)
+        store = store_of(tmp_path, KEY)
         if store.missing(["ab"]):
             outcomes.add("missing")
         else:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from score_cases import KEY, TEXTS, parts, same, scores_of
+from score_cases import KEY, TEXTS, parts, same, scores_of, store_of
 
-from elusive.clues.score_store import ScoreStore
 from elusive.errors import FolderError
 
 
@@ -26,7 +25,7 @@ def files_of_at_most(n_bytes: int) -> Iterator[None]:
 
 def test_a_full_disk_leaves_no_part_and_the_store_as_it_was(tmp_path):
     scores = scores_of(TEXTS)
-    store = ScoreStore(tmp_path, KEY)
+    store = store_of(tmp_path, KEY)
     store.add(TEXTS[:1], scores[:1])
     before = sorted((tmp_path / KEY.digest).iterdir())
     more = ["x" * 9000, "y"]
@@ -44,21 +43,21 @@ def test_runs_that_write_the_same_part_at_once_leave_one_whole_part(tmp_path):
     def add_repeatedly() -> None:
         start.wait()
         for _ in range(30):
-            ScoreStore(tmp_path, KEY, on_damage=pytest.fail).add(TEXTS, scores_of(TEXTS))
+            store_of(tmp_path, KEY, on_damage=pytest.fail).add(TEXTS, scores_of(TEXTS))
 
     with ThreadPoolExecutor(3) as pool:
         runs = [pool.submit(add_repeatedly) for _ in range(3)]
     assert [run.result() for run in runs] == [None] * 3
     assert len(parts(tmp_path)) == 1
     assert len(list((tmp_path / KEY.digest).iterdir())) == 2  # the part and key.json
-    store = ScoreStore(tmp_path, KEY, on_damage=pytest.fail)
+    store = store_of(tmp_path, KEY, on_damage=pytest.fail)
     assert all(same(store.get(text), scores) for text, scores in zip(TEXTS, scores_of(TEXTS), strict=True))
 
 
 def test_a_part_that_another_run_took_away_counts_as_missing(tmp_path):
-    ScoreStore(tmp_path, KEY).add(TEXTS, scores_of(TEXTS))
+    store_of(tmp_path, KEY).add(TEXTS, scores_of(TEXTS))
     said: list[str] = []
-    store = ScoreStore(tmp_path, KEY, on_damage=said.append)
+    store = store_of(tmp_path, KEY, on_damage=said.append)
     [part] = parts(tmp_path)
     part.rename(part.with_suffix(".damaged"))
     assert store.missing(TEXTS) == TEXTS
@@ -66,10 +65,10 @@ def test_a_part_that_another_run_took_away_counts_as_missing(tmp_path):
 
 
 def test_what_another_run_adds_is_seen_by_the_next_store(tmp_path):
-    early = ScoreStore(tmp_path, KEY)
-    ScoreStore(tmp_path, KEY).add(TEXTS, scores_of(TEXTS))
+    early = store_of(tmp_path, KEY)
+    store_of(tmp_path, KEY).add(TEXTS, scores_of(TEXTS))
     assert early.missing(TEXTS) == TEXTS
-    assert ScoreStore(tmp_path, KEY).missing(TEXTS) == []
+    assert store_of(tmp_path, KEY).missing(TEXTS) == []
     early.add(TEXTS, scores_of(TEXTS))
     assert early.missing(TEXTS) == []
     assert len(parts(tmp_path)) == 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from elusive.clues.dropout import RankHistogram
 from elusive.clues.drops import without
-from elusive.clues.text_clues import Copy, DropPlan, TextClues, TokenScores, copies, find_clues, unscored
+from elusive.clues.text_clues import Copy, DropPlan, TextClues, copies, find_clues
 from elusive.clues.units import protection
 from elusive.tokenization import TokenizedText
 
@@ -26,16 +26,16 @@ plans = st.builds(
 )
 
 
-def scores_on(tokens: TokenizedText, *, seed: int = 0) -> TokenScores:
-    """Made-up scores, with none for the last token, which has no follower."""
-    large, small = np.random.default_rng(seed).random((2, len(tokens)), dtype=np.float32)
-    large[-1:] = small[-1:] = np.nan
-    return TokenScores(large, small, large - small, aligned=False)
+def values_on(tokens: TokenizedText, *, seed: int = 0) -> np.ndarray:
+    """A made-up guide of attention: the last token, which has no follower, has no value."""
+    values = np.random.default_rng(seed).random(len(tokens), dtype=np.float32)
+    values[-1:] = np.nan
+    return values
 
 
-def clues_of(text: str, *, tokenizer: str = "byte-level", **options: object) -> TextClues:
+def clues_of(text: str, *, tokenizer: str = "byte-level", random: bool = False, **options: object) -> TextClues:
     tokens = tokens_of(text, tokenizer)
-    return find_clues(text, tokens, scores_on(tokens), **options)
+    return find_clues(text, tokens, None if random else values_on(tokens), **options)
 
 
 def drawn(text: str, clues: TextClues, plan: DropPlan, n: int = N_COPIES) -> list[Copy]:
@@ -46,13 +46,12 @@ def drawn(text: str, clues: TextClues, plan: DropPlan, n: int = N_COPIES) -> lis
 @given(
     text=any_text,
     tokenizer=st.sampled_from(list(TOKENIZERS)),
-    guide=st.sampled_from(["contrast", "attention:large", "attention:small"]),
     unit=st.sampled_from(["token", "word"]),
     plan=plans,
 )
 @examples(100)
-def test_rank_zero_protected_and_unscored_units_are_never_dropped(text, tokenizer, guide, unit, plan):
-    clues = clues_of(text, tokenizer=tokenizer, guide=guide, unit=unit, protect=protection(["digits", "[A-M]"]))
+def test_rank_zero_protected_and_unscored_units_are_never_dropped(text, tokenizer, unit, plan):
+    clues = clues_of(text, tokenizer=tokenizer, unit=unit, protect=protection(["digits", "[A-M]"]))
     p = plan.probabilities(clues)
     for u, (rank, protected) in enumerate(zip(clues.ranks, clues.units.protected, strict=True)):
         if protected or rank < 0 or (rank == 0 and not plan.uniform):
@@ -75,48 +74,38 @@ def test_a_copy_is_its_source_without_the_spans_it_names(text, tokenizer, plan):
 
 
 @pytest.mark.parametrize("unit", ["token", "word"])
-@pytest.mark.parametrize("guide", ["contrast", "attention:large", "attention:small", "random"])
-def test_over_many_copies_all_that_may_go_goes_and_nothing_else(guide, unit):
-    clues = clues_of(TEXT, guide=guide, unit=unit, protect=protection(["digits"]))
-    plan = DropPlan(alpha=0.9, beta=10, uniform=guide == "random")
+@pytest.mark.parametrize("random", [False, True])
+def test_over_many_copies_all_that_may_go_goes_and_nothing_else(random, unit):
+    clues = clues_of(TEXT, random=random, unit=unit, protect=protection(["digits"]))
+    plan = DropPlan(alpha=0.9, beta=10, uniform=random)
     gone = {span for copy in drawn(TEXT, clues, plan) for span in copy.dropped}
     spans = zip(clues.units.starts.tolist(), clues.units.ends.tolist(), strict=True)
     # 300 copies at .9: one that may go and never does would be a wonder
     may_go = {span for span, rank, can in zip(spans, clues.ranks, clues.droppable, strict=True) if can and rank != 0}
-    if guide == "random" and clues.droppable[0]:
+    if random and clues.droppable[0]:
         may_go.add((int(clues.units.starts[0]), int(clues.units.ends[0])))
     assert gone == may_go
     assert not any("." in TEXT[a:b] or "," in TEXT[a:b] or "1974" in TEXT[a:b] for a, b in gone)
 
 
-@pytest.mark.parametrize("guide", ["contrast", "random"])
-def test_the_last_token_is_never_dropped(guide):
+@pytest.mark.parametrize("random", [False, True])
+def test_the_last_token_is_never_dropped_where_it_has_no_value(random):
     text = "Mara was born in Orsk"
     tokens = tokens_of(text)
-    clues = find_clues(text, tokens, scores_on(tokens), guide=guide)
+    clues = clues_of(text, random=random)
     assert clues.ranks[-1] == -1
-    for copy in drawn(text, clues, DropPlan(alpha=1, beta=math.inf, uniform=guide == "random")):
+    for copy in drawn(text, clues, DropPlan(alpha=1, beta=math.inf, uniform=random)):
         assert copy.text.endswith(text[tokens.starts[-1] :].lstrip())
 
 
-def test_each_guide_ranks_by_its_own_scores():
+def test_the_largest_value_has_rank_zero():
     tokens = split_at("abcd", "a", "b", "c", "d")
-    large, small = np.float32([0.1, 0.4, 0.3, np.nan]), np.float32([0.3, 0.5, 0.1, np.nan])
-    scores = TokenScores(large, small, large - small, aligned=False)
-    by_guide = {
-        guide: find_clues("abcd", tokens, scores, guide=guide).ranks.tolist()
-        for guide in ("contrast", "attention:large", "attention:small")
-    }
-    assert by_guide == {
-        "contrast": [2, 1, 0, -1],
-        "attention:large": [2, 0, 1, -1],
-        "attention:small": [1, 0, 2, -1],
-    }
+    values = np.float32([-0.2, -0.1, 0.2, np.nan])
+    assert find_clues("abcd", tokens, values).ranks.tolist() == [2, 1, 0, -1]
 
 
 def test_random_needs_no_scores_and_may_drop_what_contrast_may():
-    tokens = tokens_of(TEXT)
-    clues = find_clues(TEXT, tokens, unscored(len(tokens)), guide="random")
+    clues = clues_of(TEXT, random=True)
     np.testing.assert_array_equal(clues.droppable, clues_of(TEXT).droppable)
     p = DropPlan(alpha=0.25, uniform=True).probabilities(clues)
     np.testing.assert_array_equal(p, np.where(clues.droppable, 0.25, 0))
@@ -124,14 +113,14 @@ def test_random_needs_no_scores_and_may_drop_what_contrast_may():
 
 @given(text=any_text, tokenizer=st.sampled_from(list(TOKENIZERS)), unit=st.sampled_from(["token", "word"]))
 @examples(80)
-def test_all_guides_drop_from_the_same_units(text, tokenizer, unit):
-    guides = [clues_of(text, tokenizer=tokenizer, guide=g, unit=unit).droppable for g in ("contrast", "random")]
+def test_attention_and_random_drop_from_the_same_units(text, tokenizer, unit):
+    guides = [clues_of(text, tokenizer=tokenizer, random=r, unit=unit).droppable for r in (False, True)]
     np.testing.assert_array_equal(*guides)
 
 
 def test_without_scores_a_guide_drops_nothing():
     tokens = tokens_of(TEXT)
-    clues = find_clues(TEXT, tokens, unscored(len(tokens)))
+    clues = find_clues(TEXT, tokens, np.full(len(tokens), np.nan, dtype=np.float32))
     assert clues.n_scored == 0
     assert not DropPlan(alpha=1, beta=math.inf).probabilities(clues).any()
 
@@ -142,9 +131,8 @@ def test_a_unit_of_several_tokens_ranks_by_its_mean():
     assert tokens.ends.tolist()[:4] == [1, 2, 2, 3]
     received = np.zeros(len(tokens), dtype=np.float32)
     received[:4] = [0.5, 0.9, 0.3, 0.55]  # the two bytes of é: mean .6
-    scores = TokenScores(received, received, received, aligned=False)
-    assert find_clues(text, tokens, scores).ranks[:3].tolist() == [2, 0, 1]
-    assert find_clues(text, tokens, scores, unit="word").ranks[0] == 0
+    assert find_clues(text, tokens, received).ranks[:3].tolist() == [2, 0, 1]
+    assert find_clues(text, tokens, received, unit="word").ranks[0] == 0
 
 
 def test_relative_ranks_make_short_and_long_texts_equally_much_dropped():
@@ -179,7 +167,7 @@ def test_probabilities_are_what_a_file_of_float32_gives_back():
 @pytest.mark.parametrize(("mode", "left"), [("delete", "b d"), ("blank", "  b   d"), ("mask", "#b# d")])
 def test_the_plan_says_what_a_drop_leaves(mode, left):
     text = "a b c d"
-    clues = find_clues(text, split_at(text, "a ", "b", " c", " d"), unscored(4), guide="random")
+    clues = find_clues(text, split_at(text, "a ", "b", " c", " d"), None)
     p = np.array([1.0, 0, 1, 0])
     [copy] = copies(text, clues.units, p, plan=DropPlan(mode=mode, mask="#"), text_id="t", numbers=[3])
     assert (copy.number, copy.text, copy.dropped) == (3, left, ((0, 2), (3, 5)))

@@ -32,7 +32,7 @@ DATA.append({**DATA[0], "text": "a return\r and nothing\u2028else", "source_id":
 CLUES = [
     {
         "source_id": "a1", "position": i, "token": token, "start": i, "end": i + 1, "unit": i,
-        "received_large": large, "received_small": 0.1, "contrast": -0.3, "rank": rank, "p_drop": 1e-7,
+        "received_large": large, "received_small": 0.1, "score": -0.3, "rank": rank, "p_drop": 1e-7,
     }
     for i, (token, large, rank) in enumerate([("NaN", None, None), ("Ġb", 0.125, 1), ('"', 3.4e38, 0)])
 ]  # fmt: skip
@@ -125,7 +125,7 @@ def test_csv_holds_lists_as_json_and_nulls_as_nothing(tmp_path):
     with (tmp_path / "b").open(newline="", encoding="utf-8") as file:
         row = next(csv.DictReader(file))
     assert (row["received_large"], row["rank"]) == ("", "")
-    assert (row["received_small"], row["contrast"], row["p_drop"]) == ("0.1", "-0.3", "1e-07")
+    assert (row["received_small"], row["score"], row["p_drop"]) == ("0.1", "-0.3", "1e-07")
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1))

@@ -8,8 +8,6 @@ import pytest
 import torch
 
 from elusive.attention.windows import windows_of
-from elusive.errors import ModelError
-from elusive.evaluation import perplexity
 from elusive.evaluation.perplexity import TextLikelihood, negative_log_likelihoods
 from elusive.evaluation.result import forgetting
 from elusive.models import ModelSource, load_generative_model
@@ -54,12 +52,6 @@ def test_a_text_alone_equals_the_text_in_a_padded_batch(reader_a: str) -> None:
     assert nll(reader_a, TEXTS, batch_tokens=1) == pytest.approx(alone, rel=1e-5)
 
 
-def test_a_slice_of_rows_at_a_time_changes_nothing(reader_a: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = nll(reader_a, TEXTS)
-    monkeypatch.setattr(perplexity, "_ROWS", 5)
-    assert nll(reader_a, TEXTS) == pytest.approx(whole, rel=1e-6)
-
-
 def test_all_tokens_are_told_once(reader_a: str) -> None:
     done: list[int] = []
     negative_log_likelihoods(
@@ -67,12 +59,6 @@ def test_all_tokens_are_told_once(reader_a: str) -> None:
     )
     assert sum(done) == sum(map(len, TEXTS))
     assert min(done) > 0
-
-
-def test_a_likelihood_that_is_no_number_is_refused(reader_a: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(perplexity, "_of_counted", lambda *_: float("nan"))
-    with pytest.raises(ModelError, match="no number"):
-        nll(reader_a, TEXTS)
 
 
 def test_figures_are_over_all_tokens_and_intervals_over_texts() -> None:

@@ -54,7 +54,7 @@ def test_clues_are_one_row_a_token_and_say_why_a_unit_may_drop(run: Run, texts: 
         assert (clues[-1]["rank"], clues[-1]["p_drop"]) == (None, 0), "the last token has no follower"
         for c in clues:
             if c["received_large"] is not None:
-                assert c["contrast"] == pytest.approx(c["received_large"] - c["received_small"], abs=1e-7)
+                assert c["score"] == pytest.approx(c["received_large"] - c["received_small"], abs=1e-7)
             if c["rank"] is not None and c["p_drop"]:
                 assert c["p_drop"] == pytest.approx(0.7 * (1 - math.exp(-0.05 * c["rank"])), rel=1e-5)
             assert c["p_drop"] == 0 or c["token"].strip() not in (",", ".")
@@ -166,7 +166,7 @@ def test_another_batch_size_and_order_give_the_same_scores_and_nearly_all_rows(
                               for n in ("whole", "single", "turned"))  # fmt: skip
     for other in (single, reverse):
         for key, clue in whole.items():
-            for column in ("received_large", "received_small", "contrast"):
+            for column in ("received_large", "received_small", "score"):
                 assert clue[column] == pytest.approx(other[key][column], abs=1e-6)
     texts = {n: {(r["source_id"], r["copy"]): r["text"] for r in rows(tmp_path / n)} for n in ("whole", "turned")}
     same = [texts["turned"][key] == text for key, text in texts["whole"].items()]
@@ -185,7 +185,7 @@ def test_seeds_give_other_copies_and_the_same_clues(run: Run, tmp_path: Path) ->
 def test_large_and_small_exchanged_turn_the_contrast_round(run: Run, large: str, small: str, tmp_path: Path) -> None:
     run("as-is")
     run("turned", large=small, small=large)
-    as_is, turned = (np.array([c["contrast"] for c in rows(tmp_path / n, "clues")], float) for n in ("as-is", "turned"))
+    as_is, turned = (np.array([c["score"] for c in rows(tmp_path / n, "clues")], float) for n in ("as-is", "turned"))
     assert np.nanmax(np.abs(as_is)) > 1e-3
     np.testing.assert_allclose(as_is, -turned, atol=1e-7)
 
@@ -237,7 +237,7 @@ def test_workers_change_nothing(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_plan_counts_what_the_run_writes(run: Run, corpus: Path, large: str, small: str, tmp_path: Path) -> None:
-    config = AugmentConfig(corpus=str(corpus), large=large, small=small, out=str(tmp_path / "out"))
+    config = AugmentConfig(corpus=str(corpus), large=large, small=small, preset="paper", out=str(tmp_path / "out"))
     plan = plan_augment(config, progress=Bars(quiet=True))
     assert not (tmp_path / "out").exists()
     result = run()
@@ -319,7 +319,7 @@ def test_overwrite_mends_a_run_file_that_cannot_be_read(run: Run, tmp_path: Path
 
 
 def test_a_plan_refuses_what_the_run_would(run: Run, corpus: Path, large: str, small: str, tmp_path: Path) -> None:
-    options = {"corpus": str(corpus), "large": large, "small": small, "out": str(tmp_path / "out")}
+    options = {"corpus": str(corpus), "large": large, "small": small, "preset": "paper", "out": str(tmp_path / "out")}
     run(copies=2)
     with pytest.raises(elusive.ElusiveError, match="copies: 2 there, 3 now"):
         plan_augment(AugmentConfig(**options, copies=3), progress=Bars(quiet=True))

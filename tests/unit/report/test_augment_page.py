@@ -36,7 +36,8 @@ def test_it_shows_the_run_in_the_order_that_a_reader_wants(run: Run, tmp_path: P
     assert page.tags.count("svg") == 5
     assert page.tags.count("article") == 6
     assert "alpha set 0.65" in page.words
-    assert "set 10" not in page.words, "the number of copies is at its default"
+    assert "copies set 10" in page.words, "by the preset"
+    assert "seed set" not in page.words, "at its default"
     assert "arXiv 2409.17954" in page.words
     assert "cut here after about 100 tokens" in page.words
 
@@ -82,6 +83,11 @@ CASES: dict[str, dict[str, Any]] = {
     "one copy": {"copies": 1, "originals": False},
     "nothing droppable": {"protect": ["."]},
     "one text": {"limit": 1},
+    "surprisal, no copies": {"preset": None},
+    "surprisals": {"guide": "surprisal:difference"},
+    "entropy": {"guide": "entropy", "copies": 0},
+    "two kinds of score": {"guide": "surprisal+contrast", "contrast": "geometric", "lift": True},
+    "weighted rows": {"row_weights": "gap", "renormalise": True, "prefix": "newline"},
 }
 
 
