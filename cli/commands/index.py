@@ -16,7 +16,7 @@ Examples:
 
   elusive index                    # the miniature's passages by the tiny encoder
 
-  elusive index psgs_w100.tsv.gz --encoder facebook/contriever --out wiki-index --dry-run
+  elusive index psgs_w100.tsv.gz --encoder intfloat/e5-base-v2 --passage-prefix 'passage: ' --dry-run
 
   elusive index corpus.jsonl --encoder BAAI/bge-base-en-v1.5 --kind ivf-sq8 --nprobe 64
 """

@@ -45,6 +45,7 @@ from elusive.jobs.distill_products import (
     REJECTED_PASSAGES,
     Products,
 )
+from elusive.jobs.encoding import say_notes
 from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
 from elusive.jobs.timing import timed
 from elusive.processes import open_processes
@@ -93,17 +94,17 @@ def run(config: DistillConfig, *, overwrite: bool = False, progress: Progress) -
     )
     settings_of(config).share(accelerator.num_processes)
     models = Models(config, Path(config.out) / WORK / "parts")
-    options = recorded_options(config, models)
+    heard = progress if accelerator.is_main_process else Bars(quiet=True)
+    options = recorded_options(config, models, progress=heard)
     with contextlib.ExitStack() as held:
         folder = RunFolder(Path(config.out), options)
         if accelerator.is_main_process:
             folder = held.enter_context(open_run(Path(config.out), options, products=PRODUCTS, overwrite=overwrite))
         accelerator.wait_for_everyone()
         if folder.finished:
-            progress.say(f"{config.out} already holds this run, finished; nothing to do (--overwrite starts anew)")
+            heard.say(f"{config.out} already holds this run, finished; nothing to do (--overwrite starts anew)")
             before = TypeAdapter(DistillResult).validate_python(folder.finished["result"])
             return replace(before, already_done=True, out=config.out)
-        heard = progress if accelerator.is_main_process else Bars(quiet=True)
         return _Run(config, folder, models, accelerator, heard).to_the_end()
 
 
@@ -112,8 +113,10 @@ def settings_of(config: DistillConfig) -> TrainingSettings:
     return TrainingSettings(**{name: getattr(config, name) for name in TrainingSettings.__dataclass_fields__})
 
 
-def recorded_options(config: DistillConfig, models: Models) -> dict[str, Any]:
+def recorded_options(config: DistillConfig, models: Models, *, progress: Progress) -> dict[str, Any]:
     """What decides a run's files: the options, and the state of the things they name.
+
+    The retriever is loaded for it, and what its user should know of that is said.
 
     Raises:
         ElusiveError: a model that cannot be found.
@@ -124,6 +127,7 @@ def recorded_options(config: DistillConfig, models: Models) -> dict[str, Any]:
     for source in readers.values():
         source.check()
     encoder = models.encoder()
+    say_notes(config, str(config.retriever), passages=config.passages, encoder=encoder, progress=progress)
     return recorded | {
         "rows_version": ROWS_VERSION,
         "retriever_fingerprints": [encoder.fingerprint(side) for side in SIDES],

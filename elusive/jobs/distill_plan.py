@@ -72,7 +72,9 @@ def plan_distill(config: DistillConfig, *, overwrite: bool = False, progress: Pr
     """
     settings_of(config).share(1)
     models = Models(config, Path(config.out))
-    check_free(Path(config.out), recorded_options(config, models), products=PRODUCTS, overwrite=overwrite)
+    check_free(
+        Path(config.out), recorded_options(config, models, progress=progress), products=PRODUCTS, overwrite=overwrite
+    )
     rejected: list[Rejection] = []
     questions = read_all(config, on_rejected=rejected.append)
     with progress.stage("read passages", total=None, unit="passages") as advance:

@@ -11,10 +11,10 @@ from elusive.data.rejected import RejectedLog
 from elusive.distillation.retriever import Retriever
 from elusive.errors import OptionError
 from elusive.evaluation.biographies import FieldQuestion
-from elusive.jobs.inputs import located, pinned_source
+from elusive.jobs.encoding import is_index, open_encoder, open_index
+from elusive.jobs.inputs import located
 from elusive.progress import Progress
 from elusive.readers.reader import batches
-from elusive.retrieval.encoder import load_encoder
 from elusive.retrieval.index import PassageIndex
 
 _AT_ONCE: Final = 256
@@ -38,15 +38,15 @@ def retrieved(
         OptionError: k is more than there are.
         ModelError, FolderError: as `PassageIndex.build` and `PassageIndex.open`.
     """
-    progress.say(f"loading {config.retriever}")
-    encoder = load_encoder(pinned_source(config, str(config.retriever)))
-    given = Path(str(config.passages))
-    if (given / "index.json").is_file():
-        index = PassageIndex.open(given, encoder=encoder)
+    passages = str(config.passages)
+    encoder = open_encoder(config, str(config.retriever), passages=passages, progress=progress)
+    if is_index(passages):
+        index = open_index(Path(passages), encoder)
     else:
         with RejectedLog(rejected) as log:
-            passages = read_passages(located(str(config.passages)), on_rejected=log)
-            index = PassageIndex.build(folder, passages, encoder=encoder, progress=progress)
+            index = PassageIndex.build(
+                folder, read_passages(located(passages), on_rejected=log), encoder=encoder, progress=progress
+            )
     k = max(*config.cuts, config.reader_k if config.model else 0)
     if k > len(index):
         raise OptionError(f"{k} passages are asked for and there are {len(index):,}; lower --k or --reader-k")

@@ -23,12 +23,13 @@ from elusive.data.rejected import RejectedLog, Rejection
 from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.sealed import write_sealed
 from elusive.errors import InputError
-from elusive.jobs.inputs import located, pinned_source
+from elusive.jobs.encoding import open_encoder
+from elusive.jobs.inputs import located
 from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
 from elusive.jobs.timing import timed
 from elusive.progress import Advance, Bars, Progress
-from elusive.retrieval.encoder import Encoder, load_encoder
-from elusive.retrieval.encoder_options import EncoderOptions
+from elusive.retrieval.encoder import Encoder
+from elusive.retrieval.encoder_options import Side
 from elusive.retrieval.index import passage_build, record_of
 from elusive.retrieval.index_build import records_of
 from elusive.retrieval.index_faiss import import_faiss
@@ -102,8 +103,7 @@ def build_index(
 def run(config: IndexConfig, *, overwrite: bool = False, progress: Progress) -> IndexResult:
     """`build_index` from validated options."""
     import_faiss()
-    progress.say(f"loading {config.encoder}")
-    encoder = encoder_of(config)
+    encoder = encoder_of(config, progress)
     options = recorded_options(config, encoder)
     with open_run(Path(config.out), options, products=PRODUCTS, overwrite=overwrite) as folder:
         if folder.finished:
@@ -113,21 +113,15 @@ def run(config: IndexConfig, *, overwrite: bool = False, progress: Progress) -> 
         return _Run(config, folder, encoder, progress).to_the_end()
 
 
-def encoder_of(config: IndexConfig) -> Encoder:
+def encoder_of(config: IndexConfig, progress: Progress) -> Encoder:
     """The encoder, on its device.
 
     Raises:
         ModelError, OptionError: as `load_encoder`.
     """
-    options = EncoderOptions(
-        pooling=config.pooling,
-        normalize=config.normalize,
-        passage_prefix=config.passage_prefix,
-        passage_len=config.max_tokens,
-        template=config.template,
-        batch_tokens=config.batch_tokens,
-    )
-    return load_encoder(pinned_source(config, config.encoder), options=options)
+    own = {"passage_len": config.max_tokens, "template": config.template, "batch_tokens": config.batch_tokens}
+    sides: tuple[Side, ...] = ("passage",)
+    return open_encoder(config, config.encoder, passages=None, progress=progress, sides=sides, **own)
 
 
 def index_options(config: IndexConfig) -> IndexOptions:

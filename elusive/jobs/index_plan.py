@@ -86,7 +86,7 @@ def plan_index(config: IndexConfig, *, overwrite: bool = False, progress: Progre
     """
     import_faiss()
     gauge = MemoryGauge()
-    encoder = encoder_of(config)
+    encoder = encoder_of(config, progress)
     check_free(Path(config.out), recorded_options(config, encoder), products=PRODUCTS, overwrite=overwrite)
     count = _Count()
     sample = [text.text for text in drawn(count.texts(config, encoder, progress), _SAMPLE, seed=config.seed)]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from elusive.errors import ModelError, OptionError
-from elusive.models import ModelSource, load_config
+from elusive.models import ModelSource, files_fingerprint, load_config
 from elusive.retrieval.encoder_architecture import described, is_decoder
 from elusive.retrieval.encoder_dense import load_dense
 from elusive.retrieval.encoder_files import MODULES, EncoderFiles, is_separate, read_encoder_files
@@ -41,6 +41,18 @@ def folder_of(source: ModelSource) -> Path:
     except (HfHubHTTPError, OSError, ValueError) as error:
         load_config(source)  # what is wrong with a name, it says in one line
         raise ModelError(f"{source.written}: its files cannot be fetched: {_first_line(error)}") from error
+
+
+def files_of_encoder(source: ModelSource) -> str:
+    """Names an encoder by its files: the commit on the Hub; else all that it is read from, settings and prompts too.
+
+    Raises:
+        ModelError: as `folder_of`.
+    """
+    folder = folder_of(source)
+    if not Path(source.path).is_dir():
+        return f"hub:{source.name}@{folder.name}"
+    return files_fingerprint(sorted({file for pattern in _WANTED for file in folder.rglob(pattern) if file.is_file()}))
 
 
 def load_tower(source: ModelSource, files: EncoderFiles, *, options: EncoderOptions) -> Tower:

@@ -106,7 +106,7 @@ def test_the_same_call_finds_it_done_and_another_is_refused(source: Path, tmp_pa
 def test_killed_at_any_moment_it_goes_on_with_the_same_bytes(
     source: Path, tmp_path: Path, small_files: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "encoder_of", lambda _config: FakeEncoder())
+    monkeypatch.setattr(job, "encoder_of", lambda *_: FakeEncoder())
     indexed(source, tmp_path / "whole", kind="ivf-pq")
     whole = contents(tmp_path / "whole", *PRODUCTS)
     for at in itertools.count(7, 37):
