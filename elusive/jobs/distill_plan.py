@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from elusive.config import DistillConfig
-from elusive.data.passage_files import read_passages
 from elusive.data.questions import Passage, Question
 from elusive.data.rejected import Rejection
 from elusive.data.run_folder import check_free
@@ -21,7 +20,7 @@ from elusive.jobs.distill import recorded_options, settings_of
 from elusive.jobs.distill_data import read_all
 from elusive.jobs.distill_models import Models
 from elusive.jobs.distill_products import PRODUCTS
-from elusive.jobs.inputs import located
+from elusive.jobs.encoding import known_vectors, passages_in
 from elusive.jobs.memory import MemoryGauge
 from elusive.jobs.sampling import drawn
 from elusive.progress import Advance, Progress
@@ -93,7 +92,9 @@ def plan_distill(config: DistillConfig, *, overwrite: bool = False, progress: Pr
     times = config.k - 1 if config.teacher == "loop" else 1
     judged = 2 * config.gate_samples if config.teacher == "attention" and config.mode == "fine-tuned" else 0
     read = times * asked + judged + 2 * len(questions.dev)
-    embedded = n_passages * (1 if config.query_side_only else 2 + refreshes)  # at last the best once more
+    times_embedded = 1 if config.query_side_only else 2 + refreshes  # at last the best once more
+    is_known = known_vectors(str(config.passages), encoder, progress=progress) is not None
+    embedded = n_passages * (times_embedded - is_known)
     in_steps = asked * config.k * (_BACKWARD + bool(config.trust))
     return DistillPlan(
         passages=n_passages,
@@ -117,8 +118,8 @@ def _passages(config: DistillConfig, rejected: list[Rejection], advance: Advance
     """A sample of the passages, and how many there are."""
     n = 0
     sample: list[Passage] = []
-    source = located(str(config.passages))
-    for passage in read_passages(source, text_column=config.text_column, on_rejected=rejected.append):
+    passages = str(config.passages)
+    for passage in passages_in(passages, text_column=config.text_column, on_rejected=rejected.append):
         n += 1
         advance(1)
         if len(sample) < _SAMPLE:

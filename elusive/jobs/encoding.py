@@ -5,22 +5,28 @@ told of its encoder is taken from the index, if that was made by this very encod
 """
 
 import contextlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from elusive.config.encoding import EncodingConfig
+from elusive.data.passage_files import read_passages
+from elusive.data.questions import Passage
+from elusive.data.rejected import Rejection
 from elusive.data.run_record import read_run
 from elusive.embedded import is_embedded
 from elusive.errors import FolderError
-from elusive.jobs.inputs import pinned_source
+from elusive.jobs.inputs import located, pinned_source
 from elusive.models import ModelSource
 from elusive.progress import Progress
 from elusive.retrieval.encoder import Encoder, load_encoder
 from elusive.retrieval.encoder_loading import files_of_encoder
 from elusive.retrieval.encoder_options import SIDES, EncoderOptions, Side
 from elusive.retrieval.index import PassageIndex
+from elusive.retrieval.index_embedding import KnownVectors
 from elusive.retrieval.index_generation import INDEX, installed
+from elusive.retrieval.index_passages import PassageStore
 
 _RECORDED: Final = {
     "pooling": "pooling",
@@ -107,6 +113,40 @@ def open_index(folder: Path, encoder: Encoder) -> PassageIndex:
 def is_index(passages: str) -> bool:
     """Whether passages are a finished index."""
     return not is_embedded(passages) and (Path(passages) / INDEX).is_file()
+
+
+def known_vectors(passages: str, encoder: Encoder, *, progress: Progress) -> KnownVectors | None:
+    """The vectors of passages that are an index of this very encoder; None of others, which is told.
+
+    Raises:
+        FolderError: an index that is damaged, or one of vectors without passages.
+    """
+    if not is_index(passages):
+        return None
+    if installed(Path(passages))[0].key.get("encoder") != encoder.fingerprint("passage"):
+        progress.say(f"{passages} was embedded by another encoder, or otherwise; embedding its passages anew")
+        return None
+    progress.say(f"{passages} was embedded by this very encoder; taking its vectors")
+    return PassageIndex.open(Path(passages), encoder=encoder).known
+
+
+def passages_in(passages: str, *, on_rejected: Callable[[Rejection], None], **how: Any) -> Iterator[Passage]:
+    """The passages of a source: those of an index as it holds them, else as `read_passages` finds them.
+
+    Args:
+        passages: the source.
+        on_rejected: called with each row that cannot be used.
+        **how: other arguments of `read_passages`; of an index, `limit` alone means anything.
+
+    Raises:
+        ElusiveError: as `read_passages`; or an index without passages.
+    """
+    if not is_index(passages):
+        return read_passages(located(passages), on_rejected=on_rejected, **how)
+    key = installed(Path(passages))[0].key
+    if "passages" not in key:
+        raise FolderError(f"{passages} holds an index of vectors without passages; name passages")
+    return itertools.islice(PassageStore(Path(passages), key["passages"]).all(), how.get("limit"))
 
 
 def retriever_fingerprint(config: EncodingConfig, written: str) -> str:

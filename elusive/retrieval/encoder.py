@@ -7,7 +7,7 @@ is read by `encoder_files`; how a text is tokenised and its states become a vect
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
@@ -109,17 +109,39 @@ class Encoder(nn.Module):
         Raises:
             ModelError: a vector is not finite.
         """
-        tower = self.tower(side)
         vectors = np.empty((len(texts), self.width), dtype=np.float32)
+        for places, found in self.batches(texts, side=side):
+            vectors[places] = found
+            if on_done is not None:
+                on_done(len(places))
+        return vectors
+
+    def batches(
+        self, texts: Sequence[str], *, side: Side, known: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """As `encode`, a forward pass at a time, as they come; which texts share a pass does not depend on `known`.
+
+        Args:
+            texts: as for `encode`.
+            side: as for `encode`.
+            known: of which texts the vectors are known; passes of nothing else are left out. Of none, unless given.
+
+        Yields:
+            places in `texts`, and their vectors, [n, width].
+
+        Raises:
+            ModelError: a vector is not finite.
+        """
+        tower = self.tower(side)
         tokens = self._tokens(texts, side)
         max_tokens = self.batch_tokens or (_CPU_BATCH_TOKENS if tower.device.type == "cpu" else _GPU_BATCH_TOKENS)
-        with tower.evaluating():
-            for places in batches_by_length([len(ids) for ids in tokens], max_tokens=max_tokens):
-                vectors[places] = tower.vectors([tokens[place] for place in places]).cpu().numpy()
-                _check_finite(vectors, places, texts, name=tower.name)
-                if on_done is not None:
-                    on_done(len(places))
-        return vectors
+        for places in batches_by_length([len(ids) for ids in tokens], max_tokens=max_tokens):
+            if known is not None and known[places].all():
+                continue
+            with tower.evaluating():
+                vectors = tower.vectors([tokens[place] for place in places]).cpu().numpy()
+            _check_finite(vectors, places, texts, name=tower.name)
+            yield places, vectors
 
     def embed(self, texts: Sequence[str], *, side: Side) -> Float[Tensor, "batch width"]:
         """Vectors to train on, in one forward pass: with gradient, and dropout where the encoder is in training mode.
@@ -244,7 +266,7 @@ def _format(
 
 
 def _check_finite(vectors: NDArray[np.float32], places: NDArray[np.int64], texts: Sequence[str], *, name: str) -> None:
-    broken = places[~np.isfinite(vectors[places]).all(axis=1)]
+    broken = places[~np.isfinite(vectors).all(axis=1)]
     if len(broken):
         at = int(broken[0])
         raise ModelError(

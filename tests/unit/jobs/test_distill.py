@@ -24,7 +24,7 @@ from elusive.jobs.distill_plan import plan_distill
 from elusive.models import ModelSource
 from elusive.progress import Bars
 from elusive.readers.opening import load_reader
-from elusive.retrieval.encoder import load_encoder
+from elusive.retrieval.encoder import Encoder, load_encoder
 from elusive.retrieval.index import PassageIndex
 from tests.distill_fixtures import UNTUNED, Towns, passage_rows, question_rows, write_lines, write_towns
 from tests.files import contents
@@ -428,3 +428,38 @@ def test_questions_that_two_sets_share_are_told(distill: Distill, towns: Towns, 
     dev = write_lines(tmp_path / "dev.jsonl", question_rows()[:5])
     result = distill(**ANY_READER, steps=1, dev=dev)
     assert any("2 of the 5 dev questions are asked in train too" in warning for warning in result.warnings)
+
+
+# -- an index that is there already ----------------------------------------------------------------------------------
+
+
+def test_passages_that_are_an_index_of_the_retriever_are_not_embedded_again(
+    distill: Distill, towns: Towns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elusive.build_index(towns.passages, encoder="tiny:encoder", out=tmp_path / "index", progress=QUIET, device="cpu")
+    before = contents(tmp_path, "index")
+    texts: list[int] = []
+    real = Encoder.batches
+
+    def counting(self: Encoder, *args: Any, **options: Any) -> Any:
+        for batch in real(self, *args, **options):
+            if options["side"] == "passage":
+                texts.append(len(batch[0]))
+            yield batch
+
+    once = {"query_side_only": True, "steps": 1, "refresh": "never", "trust": 0.0} | ANY_READER
+    with monkeypatch.context() as patched:
+        patched.setattr(Encoder, "batches", counting)
+        from_index = distill("from-index", passages=str(tmp_path / "index"), **once)
+        assert texts == []
+        from_file = distill("from-file", **once)
+        assert sum(texts) == 60
+    assert (from_index.passages, from_index.hr) == (60, from_file.hr)
+    assert weights(tmp_path / "from-index/retriever/query") == weights(tmp_path / "from-file/retriever/query")
+    assert contents(tmp_path, "index") == before
+    config = build(DistillConfig, {**towns.options, "out": str(tmp_path / "plan")})
+    planned = [
+        plan_distill(config.model_copy(update={"passages": name}), progress=QUIET).encoder_tokens
+        for name in (str(tmp_path / "index"), towns.passages)
+    ]
+    assert planned[0] < planned[1]

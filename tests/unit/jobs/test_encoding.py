@@ -100,9 +100,7 @@ def test_what_an_index_was_embedded_with_is_taken_and_told(towns: Towns, index: 
 
 
 def test_an_index_that_was_embedded_otherwise_is_refused_with_how(towns: Towns, index: str, tmp_path: Path) -> None:
-    with pytest.raises(
-        FolderError, match=r"embedded by tiny:encoder with query_prefix 'Orsk and Lisk: ', pass.*24"
-    ):
+    with pytest.raises(FolderError, match=r"embedded by tiny:encoder with query_prefix 'Orsk and Lisk: ', pass.*24"):
         searched(index, towns.dev, tmp_path / "out", passage_prefix="")
     with pytest.raises(FolderError, match="this encoder gives other vectors; name that encoder and its options"):
         searched(index, towns.dev, tmp_path / "other", pooling="cls")
