@@ -103,7 +103,9 @@ def _cells(rate: "HitRate") -> list[str]:
 def _sentences(result: "DistillResult") -> list[str]:
     lines = [f"Gate: {result.gate.reason}."]
     if result.stopped_by == "gate":
-        lines.append("The retriever was not trained; --ignore-gate trains it all the same.")
+        lines.append(
+            "The retriever was not trained. The same command with --ignore-gate goes on from here, with its index."
+        )
     else:
         lines.append(
             f"{result.steps:,} steps, the best retriever after {result.best_step:,}; it is in {result.out}/retriever."

@@ -37,6 +37,7 @@ from elusive.jobs.distill_exports import export
 from elusive.jobs.distill_index import SharedIndex
 from elusive.jobs.distill_measuring import Measuring
 from elusive.jobs.distill_models import Models
+from elusive.jobs.distill_past_gate import BEFORE, STOPPED, TUNED, go_on_past_gate
 from elusive.jobs.distill_products import (
     EXPORTS,
     METRICS,
@@ -99,6 +100,8 @@ def run(config: DistillConfig, *, overwrite: bool = False, progress: Progress) -
     with contextlib.ExitStack() as held:
         folder = RunFolder(Path(config.out), options)
         if accelerator.is_main_process:
+            if not overwrite and go_on_past_gate(Path(config.out), options):
+                heard.say(f"going on with the run in {config.out}, and ignoring its gate")
             folder = held.enter_context(open_run(Path(config.out), options, products=PRODUCTS, overwrite=overwrite))
         accelerator.wait_for_everyone()
         if folder.finished:
@@ -221,6 +224,8 @@ class _Run:
         config, tunings = self.config, self.models.tunings
         if config.mode == "off-the-shelf":
             return self.models.reader(training)
+        if self._is_tuned():
+            return self.models.reader(self.folder.path)
         done = (tunings.latest() or {"step": 0})["step"]
         reader = self.models.reader(tunings.path(done) if done else None)
         if reader is None or done == config.reader_steps:
@@ -240,9 +245,16 @@ class _Run:
         tuning.run(done)
         return reader
 
+    def _is_tuned(self) -> bool:
+        """Whether the run's own reader is there, from before its gate stopped it."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            read_sealed(self._parts / TUNED)
+            return bool(self.config.reader_steps)
+        return False
+
     def _before(self, retriever: Retriever, reader: Reader | None, questions: Questions) -> Before:
         """What is known before the retriever learns; asked once, and written down."""
-        record, known = self._parts / "before.json", None
+        record, known = self._parts / BEFORE, None
         with contextlib.suppress(FileNotFoundError, ValueError):
             known = TypeAdapter(Before).validate_python(read_sealed(record))
         self.accelerator.wait_for_everyone()  # or one would find what another writes below, and not wait for it there
@@ -362,7 +374,8 @@ class _Run:
                 self._export(retriever, reader, questions)
             if outcome:
                 products.report(result, retriever, outcome.state, questions.dev)
-            self.folder.finish({"result": asdict(result), "versions": versions()})
+            record = {"result": asdict(result), "versions": versions()}
+            self.folder.finish(record if outcome else record | {STOPPED: asdict(before)})
         self.accelerator.wait_for_everyone()
         return result
 

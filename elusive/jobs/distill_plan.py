@@ -19,6 +19,7 @@ from elusive.errors import OptionError
 from elusive.jobs.distill import recorded_options, settings_of
 from elusive.jobs.distill_data import read_all
 from elusive.jobs.distill_models import Models
+from elusive.jobs.distill_past_gate import goes_on_past_gate
 from elusive.jobs.distill_products import PRODUCTS
 from elusive.jobs.encoding import known_vectors, passages_in
 from elusive.jobs.memory import MemoryGauge
@@ -71,9 +72,9 @@ def plan_distill(config: DistillConfig, *, overwrite: bool = False, progress: Pr
     """
     settings_of(config).share(1)
     models = Models(config, Path(config.out))
-    check_free(
-        Path(config.out), recorded_options(config, models, progress=progress), products=PRODUCTS, overwrite=overwrite
-    )
+    options = recorded_options(config, models, progress=progress)
+    if overwrite or not goes_on_past_gate(Path(config.out), options):
+        check_free(Path(config.out), options, products=PRODUCTS, overwrite=overwrite)
     rejected: list[Rejection] = []
     questions = read_all(config, on_rejected=rejected.append)
     with progress.stage("read passages", total=None, unit="passages") as advance:

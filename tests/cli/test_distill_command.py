@@ -72,7 +72,7 @@ def test_the_gate_stops_with_3_whatever_the_form(invoke: Invoke) -> None:
     stopped = invoke("--reader", UNTUNED)
     assert stopped.exit_code == 3
     assert re.search(r"^Gate: the reader's attention is ", stopped.stdout, re.MULTILINE)
-    assert "The retriever was not trained; --ignore-gate trains it all the same." in stopped.stdout
+    assert "The same command with --ignore-gate goes on from here, with its index." in stopped.stdout
     again = invoke("--reader", UNTUNED, "--json")
     assert again.exit_code == 3
     found = told(again)

@@ -20,6 +20,7 @@ from elusive.distillation.result import DistillResult
 from elusive.errors import ElusiveError, FolderError
 from elusive.jobs import distill as job
 from elusive.jobs import distill_gate, distill_products
+from elusive.jobs.distill_measuring import Measuring
 from elusive.jobs.distill_plan import plan_distill
 from elusive.models import ModelSource
 from elusive.progress import Bars
@@ -227,6 +228,9 @@ def test_overwriting_an_unfinished_run_takes_nothing_of_its_training(
     assert weights(tmp_path / "out" / "retriever") == weights(tmp_path / "fresh" / "retriever")
 
 
+STEP = RetrieverLoop._step
+
+
 def _interrupt(*_: Any, **__: Any) -> Any:
     raise KeyboardInterrupt
 
@@ -253,6 +257,46 @@ def test_the_reader_that_was_tuned_is_kept_where_the_gate_stops(distill: Distill
     result = distill(reader=UNTUNED, reference=None, reader_steps=1, reader_lr=1e-9)
     assert result.stopped_by == "gate"
     load_reader(ModelSource(name=str(tmp_path / "out" / "reader"), device="cpu"))
+
+
+@pytest.mark.parametrize("tuned", [{}, {"reference": None, "reader_steps": 1, "reader_lr": 1e-9}], ids=["", "tuned"])
+def test_a_run_that_the_gate_stopped_goes_on_when_it_is_ignored(
+    distill: Distill, towns: Towns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tuned: dict[str, Any]
+) -> None:
+    options = {"reader": UNTUNED, "steps": 2} | tuned
+    stopped = distill(**options)
+    assert stopped.stopped_by == "gate"
+    plan_distill(
+        build(DistillConfig, towns.options | options | {"ignore_gate": True, "out": stopped.out}), progress=QUIET
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(PassageIndex, "build", lambda *_, **__: pytest.fail("indexed again"))
+        patched.setattr(ReaderTuning, "run", lambda *_: pytest.fail("tuned again"))
+        patched.setattr(Measuring, "before", lambda *_: pytest.fail("measured again"))
+        patched.setattr(RetrieverLoop, "_step", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            distill(**options, ignore_gate=True)
+        patched.setattr(RetrieverLoop, "_step", STEP)
+        result = distill(**options, ignore_gate=True)
+    assert (result.stopped_by, result.steps, result.gate) == ("steps", 2, stopped.gate)
+    fresh = distill("fresh", **options, ignore_gate=True)
+    assert (result.hr, result.test, result.answers) == (fresh.hr, fresh.test, fresh.answers)
+    assert weights(tmp_path / "out" / "retriever") == weights(tmp_path / "fresh" / "retriever")
+    if tuned:
+        assert weights(tmp_path / "out" / "reader") == weights(tmp_path / "fresh" / "reader")
+    assert distill(**options, ignore_gate=True).already_done
+
+
+def test_nothing_else_may_change_when_the_gate_is_ignored(distill: Distill) -> None:
+    distill(reader=UNTUNED)
+    with pytest.raises(FolderError, match=r"other options \(k: 5 there, 4 now; ignore_gate: False there, True now\)"):
+        distill(reader=UNTUNED, ignore_gate=True, k=4)
+
+
+def test_a_run_that_was_trained_is_not_gone_on_with(distill: Distill) -> None:
+    distill(steps=1)
+    with pytest.raises(FolderError, match=r"other options \(ignore_gate: False there, True now\)"):
+        distill(steps=1, ignore_gate=True)
 
 
 # -- modes, teachers, readers ----------------------------------------------------------------------------------------
