@@ -47,6 +47,7 @@ from elusive.jobs.distill_products import (
     Products,
 )
 from elusive.jobs.encoding import say_notes
+from elusive.jobs.needs import check_needs
 from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
 from elusive.jobs.timing import timed
 from elusive.processes import open_processes
@@ -90,6 +91,7 @@ def distill(
 
 def run(config: DistillConfig, *, overwrite: bool = False, progress: Progress) -> DistillResult:
     """`distill` from validated options."""
+    check_needs(config)
     accelerator = open_processes(
         device=config.device, bf16=config.bf16, trackers=config.report_to, folder=Path(config.out)
     )

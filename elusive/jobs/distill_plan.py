@@ -23,6 +23,7 @@ from elusive.jobs.distill_past_gate import goes_on_past_gate
 from elusive.jobs.distill_products import PRODUCTS
 from elusive.jobs.encoding import known_vectors, passages_in
 from elusive.jobs.memory import MemoryGauge
+from elusive.jobs.needs import check_needs
 from elusive.jobs.sampling import drawn
 from elusive.progress import Advance, Progress
 from elusive.retrieval.encoder import Encoder
@@ -45,6 +46,7 @@ class DistillPlan:
         index_bytes: of the embeddings, in fp16.
         peak_bytes: largest memory that the models and the samples took; training adds gradients and optimisers.
         seconds: for all of it on this device.
+        warnings: what speaks against the questions, or against training on them so often.
         options: all of them.
     """
 
@@ -61,6 +63,7 @@ class DistillPlan:
     index_bytes: int
     peak_bytes: int
     seconds: float
+    warnings: tuple[str, ...]
     options: Mapping[str, Any]
 
 
@@ -70,6 +73,7 @@ def plan_distill(config: DistillConfig, *, overwrite: bool = False, progress: Pr
     Raises:
         ElusiveError: whatever the run itself would refuse at its start.
     """
+    check_needs(config)
     settings_of(config).share(1)
     models = Models(config, Path(config.out))
     options = recorded_options(config, models, progress=progress)
@@ -111,6 +115,7 @@ def plan_distill(config: DistillConfig, *, overwrite: bool = False, progress: Pr
         index_bytes=2 * encoder.width * n_passages,
         peak_bytes=gauge.peak_bytes,
         seconds=(embedded + in_steps) * passage_seconds + (read + _BACKWARD * tuned) * question_seconds,
+        warnings=questions.warnings,
         options=config.model_dump(mode="json"),
     )
 

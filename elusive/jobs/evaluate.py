@@ -43,6 +43,7 @@ from elusive.jobs.evaluate_model import EvaluatedModel, evaluated_model
 from elusive.jobs.evaluate_questions import Exam, look_for_leaks, read_exam
 from elusive.jobs.evaluate_retrieval import retrieved
 from elusive.jobs.kept_chunks import KeptChunks
+from elusive.jobs.needs import check_needs
 from elusive.jobs.record import file_states, peak_bytes, versions
 from elusive.jobs.timing import timed
 from elusive.progress import Bars, Progress
@@ -131,6 +132,7 @@ def evaluate(
 
 def run(config: EvaluateConfig, *, overwrite: bool = False, progress: Progress) -> EvaluateResult:
     """`evaluate` from validated options."""
+    check_needs(config)
     check_other_texts(config)
     model = evaluated_model(config)
     options = recorded_options(config, model)

@@ -25,6 +25,7 @@ from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.sealed import write_sealed
 from elusive.errors import InputError
 from elusive.jobs.encoding import known_vectors, open_encoder, passages_in
+from elusive.jobs.needs import check_needs
 from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
 from elusive.jobs.timing import timed
 from elusive.progress import Bars, Progress
@@ -32,7 +33,6 @@ from elusive.retrieval.encoder import Encoder
 from elusive.retrieval.encoder_options import Side
 from elusive.retrieval.index import passage_build, record_of
 from elusive.retrieval.index_build import records_of
-from elusive.retrieval.index_faiss import import_faiss
 from elusive.retrieval.index_generation import FILES, INDEX
 from elusive.retrieval.index_kinds import IndexOptions
 from elusive.retrieval.index_passages import OFFSETS, PASSAGES, PassageStore, write_passages
@@ -102,7 +102,7 @@ def build_index(
 
 def run(config: IndexConfig, *, overwrite: bool = False, progress: Progress) -> IndexResult:
     """`build_index` from validated options."""
-    import_faiss()
+    check_needs(config)
     encoder = encoder_of(config, progress)
     options = recorded_options(config, encoder)
     with open_run(Path(config.out), options, products=PRODUCTS, overwrite=overwrite) as folder:
