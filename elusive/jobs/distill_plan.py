@@ -23,7 +23,7 @@ from elusive.jobs.distill_past_gate import goes_on_past_gate
 from elusive.jobs.distill_products import PRODUCTS
 from elusive.jobs.encoding import known_vectors, passages_in
 from elusive.jobs.memory import MemoryGauge
-from elusive.jobs.needs import check_needs
+from elusive.jobs.needs import check_needs, check_tracker
 from elusive.jobs.sampling import drawn
 from elusive.progress import Advance, Progress
 from elusive.retrieval.encoder import Encoder
@@ -74,6 +74,7 @@ def plan_distill(config: DistillConfig, *, overwrite: bool = False, progress: Pr
         ElusiveError: whatever the run itself would refuse at its start.
     """
     check_needs(config)
+    check_tracker(config.report_to)
     settings_of(config).share(1)
     models = Models(config, Path(config.out))
     options = recorded_options(config, models, progress=progress)

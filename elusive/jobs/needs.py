@@ -40,7 +40,6 @@ def check_needs(config: LoadedModelsConfig) -> None:
 
     Raises:
         MissingExtraError: some are missing.
-        OptionError: a tracker that is not installed or not known.
     """
     missing = [need for need in dict.fromkeys(_needs(config)) if importlib.util.find_spec(need.module) is None]
     if len(missing) == 1:
@@ -49,7 +48,14 @@ def check_needs(config: LoadedModelsConfig) -> None:
         names = list(dict.fromkeys(need.module for need in missing))
         extras = ",".join(dict.fromkeys(need.extra for need in missing))
         raise MissingExtraError(f"{', '.join(names[:-1])} and {names[-1]}", extra=extras, purpose="this run")
-    tracker = getattr(config, "report_to", None)
+
+
+def check_tracker(tracker: str | None) -> None:
+    """Refuse a tracker in a plan, as accelerate does in the run.
+
+    Raises:
+        OptionError: it is not installed or not known.
+    """
     if tracker and tracker not in _trackers():
         raise OptionError(f"--report-to {tracker} is not installed; install it, or leave it out")
 
