@@ -254,6 +254,11 @@ def adapter_fingerprint(name: str) -> str:
     return _digest_of_files([*sorted(folder.glob("*.safetensors")), folder / _ADAPTER_CONFIG])
 
 
+def files_fingerprint(files: Iterable[Path]) -> str:
+    """Names the content of files, as `fingerprint` does a model's."""
+    return _digest_of_files(files)
+
+
 def _digest_of_files(files: Iterable[Path]) -> str:
     digest = blake2b(digest_size=16)
     for file in files:

@@ -7,7 +7,7 @@ from elusive.config import EvaluateConfig
 
 from ..calls import Call, options_of
 from ..tables import UNKNOWN, plain, table_of
-from ..words import count, duration, memory, several
+from ..words import changed_options, count, duration, memory, several
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -66,8 +66,7 @@ def _plan_rows(plan: "EvaluatePlan") -> list[tuple[str, str]]:
             ("memory", f"{memory(asked.peak_bytes)} at most, with a batch"),
             ("time", f"about {duration(asked.seconds)}"),
         ]
-    options = {name: value for name, value in plan.options.items() if value not in (None, [])}
-    return [*rows, ("options", " ".join(f"{name}={value}" for name, value in options.items()))]
+    return [*rows, changed_options(plan.options, EvaluateConfig)]
 
 
 def _show_tables(result: "EvaluateResult") -> None:

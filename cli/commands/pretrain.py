@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from elusive.config import PretrainConfig
 
 from ..calls import Call, options_of
-from ..words import count, duration, memory
+from ..words import changed_options, count, duration, memory
 
 if TYPE_CHECKING:
     from elusive.jobs.pretrain_plan import PretrainPlan
@@ -57,8 +57,7 @@ def _plan_rows(plan: "PretrainPlan") -> list[tuple[str, str]]:
         ("time", f"about {duration(plan.seconds)}"),
         *_warnings(plan.warnings),
     ]
-    options = {name: value for name, value in plan.options.items() if value is not None}
-    return [*rows, ("options", " ".join(f"{name}={value}" for name, value in options.items()))]
+    return [*rows, changed_options(plan.options, PretrainConfig)]
 
 
 def _result_rows(result: "PretrainResult") -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from elusive.config import ScoreReaderConfig
 
 from ..calls import Call, options_of
 from ..tables import UNKNOWN, plain, table_of
-from ..words import count, duration, memory
+from ..words import changed_options, count, duration, memory
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -79,8 +79,7 @@ def _plan_rows(plan: "ScoreReaderPlan") -> list[tuple[str, str]]:
         todo = f"{reader.to_read:,} questions to read, {cost}" if reader.to_read else "has read all of them already"
         rows.append((reader.name, f"{reader.kind}: {todo}"))
     rows += [(name, f"left out: {why}") for name, why in plan.left_out.items()]
-    options = {name: value for name, value in plan.options.items() if value not in (None, [])}
-    return [*rows, ("options", " ".join(f"{name}={value}" for name, value in options.items()))]
+    return [*rows, changed_options(plan.options, ScoreReaderConfig)]
 
 
 def _show_tables(result: "ScoreReaderResult") -> None:

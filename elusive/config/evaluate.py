@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import field_validator, model_validator
 
+from elusive.config.encoding import EncodingConfig
 from elusive.config.fields import (
     MODELS,
     OUTPUT,
@@ -19,10 +20,9 @@ from elusive.config.fields import (
     TagNames,
     option,
 )
-from elusive.config.loaded import LoadedModelsConfig
 
 
-class EvaluateConfig(LoadedModelsConfig):
+class EvaluateConfig(EncodingConfig):
     """Everything that `elusive evaluate` can be told; descriptions are its help."""
 
     model: Place | None = option(
@@ -33,7 +33,10 @@ class EvaluateConfig(LoadedModelsConfig):
     )
     adapter: Place | None = option(None, MODELS, "A peft adapter on it.")
     retriever: Place | None = option(
-        None, MODELS, "An encoder that finds passages for the questions, to be measured by HR@k.", metavar="MODEL"
+        None,
+        MODELS,
+        "An encoder that finds passages for the questions, to be measured by HR@k; of DPR two, as QUESTIONS,PASSAGES.",
+        metavar="MODEL",
     )
 
     questions: Place = option(
@@ -124,6 +127,9 @@ class EvaluateConfig(LoadedModelsConfig):
             raise ValueError(f"--{given} needs --{missing} beside it")
         if self.k and not self.retriever:
             raise ValueError("--k counts the hits of a --retriever, and none is given")
+        if self.given_encoding and not self.retriever:
+            name = next(iter(self.given_encoding)).replace("_", "-")
+            raise ValueError(f"--{name} is of a --retriever, and none is given")
         if self.model is None:
             of_model = ("adapter", "forgetting", "shots", "examples", "trained_on")
             needless = next((name for name in of_model if getattr(self, name)), None)

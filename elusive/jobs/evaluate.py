@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from elusive import models
 from elusive.config import EVALUATE_NEUTRAL_OPTIONS, EvaluateConfig, build
 from elusive.data.atomic import write_text
 from elusive.data.rejected import RejectedLog
@@ -37,13 +36,14 @@ from elusive.evaluation.result import (
     scores,
     scores_by_field,
 )
+from elusive.jobs.encoding import retriever_fingerprint
 from elusive.jobs.evaluate_answers import Answering, Predictions
 from elusive.jobs.evaluate_forgetting import check_other_texts, check_window, text_likelihoods
 from elusive.jobs.evaluate_model import EvaluatedModel, evaluated_model
 from elusive.jobs.evaluate_questions import Exam, look_for_leaks, read_exam
 from elusive.jobs.evaluate_retrieval import retrieved
-from elusive.jobs.inputs import pinned_source
 from elusive.jobs.kept_chunks import KeptChunks
+from elusive.jobs.needs import check_needs
 from elusive.jobs.record import file_states, peak_bytes, versions
 from elusive.jobs.timing import timed
 from elusive.progress import Bars, Progress
@@ -132,6 +132,7 @@ def evaluate(
 
 def run(config: EvaluateConfig, *, overwrite: bool = False, progress: Progress) -> EvaluateResult:
     """`evaluate` from validated options."""
+    check_needs(config)
     check_other_texts(config)
     model = evaluated_model(config)
     options = recorded_options(config, model)
@@ -146,7 +147,7 @@ def run(config: EvaluateConfig, *, overwrite: bool = False, progress: Progress) 
 def recorded_options(config: EvaluateConfig, model: EvaluatedModel | None) -> dict[str, Any]:
     """What decides a run's files: the options, and the state of the things they name."""
     recorded = config.model_dump(mode="json", exclude=set(EVALUATE_NEUTRAL_OPTIONS))
-    retriever = models.fingerprint(pinned_source(config, config.retriever)) if config.retriever else None
+    retriever = retriever_fingerprint(config, config.retriever) if config.retriever else None
     return recorded | {
         "rows_version": ROWS_VERSION,
         "model_fingerprint": model.fingerprint if model else None,

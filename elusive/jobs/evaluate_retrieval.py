@@ -1,5 +1,6 @@
 """What a retriever finds for the questions of an evaluation, in an index made for it or in one that is there."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,13 @@ from elusive.config import EvaluateConfig
 from elusive.data.passage_files import read_passages
 from elusive.data.rejected import RejectedLog
 from elusive.distillation.retriever import Retriever
-from elusive.errors import OptionError
+from elusive.errors import FolderError, OptionError
 from elusive.evaluation.biographies import FieldQuestion
-from elusive.jobs.inputs import located, pinned_source
+from elusive.jobs.encoding import is_index, open_encoder, open_index
+from elusive.jobs.inputs import located
 from elusive.progress import Progress
 from elusive.readers.reader import batches
-from elusive.retrieval.encoder import load_encoder
+from elusive.retrieval.encoder import Encoder
 from elusive.retrieval.index import PassageIndex
 
 _AT_ONCE: Final = 256
@@ -38,15 +40,9 @@ def retrieved(
         OptionError: k is more than there are.
         ModelError, FolderError: as `PassageIndex.build` and `PassageIndex.open`.
     """
-    progress.say(f"loading {config.retriever}")
-    encoder = load_encoder(pinned_source(config, str(config.retriever)))
-    given = Path(str(config.passages))
-    if (given / "index.json").is_file():
-        index = PassageIndex.open(given, encoder=encoder)
-    else:
-        with RejectedLog(rejected) as log:
-            passages = read_passages(located(str(config.passages)), on_rejected=log)
-            index = PassageIndex.build(folder, passages, encoder=encoder, progress=progress)
+    passages = str(config.passages)
+    encoder = open_encoder(config, str(config.retriever), passages=passages, progress=progress)
+    index = _index_of(passages, encoder, folder=folder, rejected=rejected, progress=progress)
     k = max(*config.cuts, config.reader_k if config.model else 0)
     if k > len(index):
         raise OptionError(f"{k} passages are asked for and there are {len(index):,}; lower --k or --reader-k")
@@ -58,3 +54,14 @@ def retrieved(
             found += [replace(one, question=question) for one, question in zip(batch, with_passages, strict=True)]
             advance(len(batch))
     return found
+
+
+def _index_of(passages: str, encoder: Encoder, *, folder: Path, rejected: Path, progress: Progress) -> PassageIndex:
+    """The index that was named, or one of the passages that were: the one that this run made before a kill, too."""
+    if is_index(passages):
+        return open_index(Path(passages), encoder)
+    with contextlib.suppress(FolderError):
+        return PassageIndex.open(folder, encoder=encoder)
+    with RejectedLog(rejected) as log:
+        found = read_passages(located(passages), on_rejected=log)
+        return PassageIndex.build(folder, found, encoder=encoder, progress=progress)

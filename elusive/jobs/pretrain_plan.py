@@ -15,6 +15,7 @@ from elusive.config import PretrainConfig
 from elusive.data.rejected import Rejection
 from elusive.data.run_folder import check_free
 from elusive.jobs.memory import MemoryGauge
+from elusive.jobs.needs import check_needs, check_tracker
 from elusive.jobs.pretrain import PRODUCTS
 from elusive.jobs.pretrain_data import read_all
 from elusive.jobs.pretrain_models import in_bf16, learner_source, load_model, recorded_options, settings_of
@@ -70,6 +71,8 @@ def plan_pretrain(config: PretrainConfig, *, overwrite: bool = False, progress: 
     Raises:
         ElusiveError: whatever the run itself would refuse at its start.
     """
+    check_needs(config)
+    check_tracker(config.report_to)
     check_free(Path(config.out), recorded_options(config), products=PRODUCTS, overwrite=overwrite)
     source = learner_source(config)
     tokenizer = DocumentTokenizer(own_tokenizer(source), eos=config.eos)
