@@ -18,6 +18,8 @@ Examples:
 
   elusive pretrain out --fresh --epochs 220 --model google/gemma-2-2b
 
+  elusive pretrain out --fresh --evaluate people.jsonl --every 50
+
   elusive pretrain notes.jsonl --model ./base --replay general.jsonl:0.3 --packing --merge
 
   torchrun --nproc_per_node 8 $(which elusive) pretrain out --model meta-llama/Llama-3.1-8B
@@ -70,11 +72,21 @@ def _result_rows(result: "PretrainResult") -> list[tuple[str, str]]:
         ("rows", f"{result.rows:,} shown{replayed}"),
         ("steps", f"{result.steps:,}, {result.epochs:.1f} epochs, {count(result.tokens)} tokens"),
         ("loss", f"{result.loss['first']:.3f} at first, {result.loss['last']:.3f} at last"),
+        *_curve_rows(result),
         ("weights", f"{count(result.parameters)} trained"),
         ("time", duration(sum(result.seconds.values()))),
         *_warnings(result.warnings),
         ("written", written),
     ]
+
+
+def _curve_rows(result: "PretrainResult") -> list[tuple[str, str]]:
+    curve = result.curve
+    if curve is None:
+        return []
+    best = f"{curve.best:.3f} at best, after {curve.best_step:,} steps"
+    figures = f"{curve.first:.3f} at first, {best}, {curve.last:.3f} at last"
+    return [("exact match", f"{figures} ({result.out}/curve.jsonl)")]
 
 
 def _warnings(warnings: tuple[str, ...]) -> list[tuple[str, str]]:

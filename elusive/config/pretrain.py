@@ -6,9 +6,19 @@ from typing import Self
 from pydantic import field_validator, model_validator
 
 from elusive.choices import DropBy, Schedule
-from elusive.config.fields import CORPUS, DROPOUT, MODELS, OUTPUT, TRAINING, Patterns, Place, option
+from elusive.config.fields import CORPUS, DROPOUT, MODELS, OUTPUT, QUESTIONS, TRAINING, Patterns, Place, option
 from elusive.config.texts import TextsConfig
 
+_OF_EVALUATE = (
+    "every",
+    "shots",
+    "examples",
+    "templates",
+    "question_column",
+    "answer_column",
+    "max_new_tokens",
+    "evaluate_limit",
+)
 _NOT_FRESH = ("text_column", "id_column", "paragraphs", "strip_tags")
 
 
@@ -58,6 +68,34 @@ class PretrainConfig(TextsConfig):
     gradient_checkpointing: bool = option(False, TRAINING, "Compute activations anew: slower, in less memory.")
     seed: int = option(0, TRAINING, "Of all draws.", ge=0)
 
+    evaluate: Place | None = option(
+        None,
+        QUESTIONS,
+        "Measure what the model knows while it learns: closed-book questions, as elusive evaluate --questions takes "
+        "them.",
+        metavar="DATA",
+    )
+    every: int | None = option(
+        None,
+        QUESTIONS,
+        "Optimizer steps from one measurement to the next; the first is before training, the last at its end. "
+        "Default: a twelfth of all steps.",
+        ge=1,
+    )
+    shots: int | None = option(None, QUESTIONS, "Answered questions before each. Default: 5.", ge=0)
+    examples: Place | None = option(
+        None, QUESTIONS, "Where these come from. Default: other people of --evaluate.", metavar="DATA"
+    )
+    templates: Place | None = option(
+        None, QUESTIONS, "YAML file of a question with {name} for each fact or tag, as for elusive evaluate."
+    )
+    question_column: str | None = option(None, QUESTIONS, "Column of the question, where the layout is not known.")
+    answer_column: str | None = option(None, QUESTIONS, "Column of the answers, likewise.")
+    max_new_tokens: int | None = option(
+        None, QUESTIONS, "Tokens of an answer, which ends with its line. Default: 10.", ge=1
+    )
+    evaluate_limit: int | None = option(None, QUESTIONS, "Measure on the first N questions only.", ge=1)
+
     out: Place = option("pretrained", OUTPUT, "Output folder.")
     merge: bool = option(False, OUTPUT, "Write the model with the adapter merged into it, too.")
     save_every: int | None = option(
@@ -99,6 +137,15 @@ class PretrainConfig(TextsConfig):
             raise ValueError(
                 "--merge would round the adapter into quantised weights; leave it out, and merge into the whole base "
                 "by peft's merge_and_unload"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _measures_something(self) -> Self:
+        needless = next((name for name in _OF_EVALUATE if getattr(self, name) is not None), None)
+        if needless and not self.evaluate:
+            raise ValueError(
+                f"--{needless.replace('_', '-')} is for measuring while training; add --evaluate with questions"
             )
         return self
 

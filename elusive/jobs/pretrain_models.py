@@ -98,7 +98,9 @@ def recorded_options(config: PretrainConfig) -> dict[str, Any]:
     """
     source = learner_source(config)
     check_learner(source)
-    named = {"data": config.data} | {f"replay_{n}": name for n, (name, _) in enumerate(config.replayed, 1)}
+    measured = {name: getattr(config, name) for name in ("evaluate", "examples", "templates")}
+    named = {name: place for name, place in measured.items() if place}
+    named |= {"data": config.data} | {f"replay_{n}": name for n, (name, _) in enumerate(config.replayed, 1)}
     states = {
         f"{role}_files": file_states(name, what=f"data {name}", outputs=(config.out,)) for role, name in named.items()
     }

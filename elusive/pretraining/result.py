@@ -5,6 +5,25 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
+class CurveResult:
+    """What a run measured while it trained.
+
+    Attributes:
+        measurements: how many.
+        questions: of each.
+        first, best, last: exact match before training, at its highest, and at the end.
+        best_step: the first step with the highest exact match.
+    """
+
+    measurements: int
+    questions: int
+    first: float
+    best: float
+    best_step: int
+    last: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class PretrainResult:
     """What a run made.
 
@@ -18,6 +37,7 @@ class PretrainResult:
         warnings: what speaks against the training, a line each.
         seconds: per stage of this call.
         peak_bytes: largest memory: of the GPUs, else of the process.
+        curve: what was measured; None without --evaluate.
         adapter, model: names of the folders in `out` that were written.
         already_done: the folder held this very run, and nothing was computed.
         out: the folder.
@@ -37,5 +57,6 @@ class PretrainResult:
     peak_bytes: int
     adapter: str | None
     model: str | None
+    curve: CurveResult | None = None
     already_done: bool = False
     out: str
