@@ -56,11 +56,18 @@ def _plan_rows(plan: "PretrainPlan") -> list[tuple[str, str]]:
         ("tokens", count(plan.tokens)),
         ("weights", f"{count(plan.parameters)} trained of {count(plan.all_parameters)}"),
         ("memory", f"{memory(plan.peak_bytes)} with a step; the optimizer takes {memory(plan.optimizer_bytes)} more"),
+        *_measurements(plan),
         ("time", f"about {duration(plan.seconds)}"),
         *_warnings(plan.warnings),
     ]
     options = {name: value for name, value in plan.options.items() if value is not None}
     return [*rows, ("options", " ".join(f"{name}={value}" for name, value in options.items()))]
+
+
+def _measurements(plan: "PretrainPlan") -> list[tuple[str, str]]:
+    if not plan.measurements:
+        return []
+    return [("measured", f"{plan.measurements:,} times, by {plan.measured_questions:,} questions")]
 
 
 def _result_rows(result: "PretrainResult") -> list[tuple[str, str]]:
@@ -84,9 +91,13 @@ def _curve_rows(result: "PretrainResult") -> list[tuple[str, str]]:
     curve = result.curve
     if curve is None:
         return []
-    best = f"{curve.best:.3f} at best, after {curve.best_step:,} steps"
-    figures = f"{curve.first:.3f} at first, {best}, {curve.last:.3f} at last"
-    return [("exact match", f"{figures} ({result.out}/curve.jsonl)")]
+    best = f"{curve.best:.3f} at the best step, {curve.best_step:,}"
+    rows = [("exact match", f"{curve.first:.3f} at first, {best}, {curve.last:.3f} at last ({result.out}/curve.jsonl)")]
+    if curve.chosen_on is None:
+        return rows
+    chosen = f"those after step {curve.written_step:,}; {curve.chosen_on:,} other questions choose the best step"
+    ended = [("ended early", f"after {result.steps:,} steps: no new best on these")] if curve.ended_early else []
+    return [*rows, ("weights kept", chosen), *ended]
 
 
 def _warnings(warnings: tuple[str, ...]) -> list[tuple[str, str]]:

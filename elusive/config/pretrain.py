@@ -5,11 +5,14 @@ from typing import Self
 
 from pydantic import field_validator, model_validator
 
-from elusive.choices import DropBy, Schedule
+from elusive.choices import DropBy, Keep, Schedule
 from elusive.config.fields import CORPUS, DROPOUT, MODELS, OUTPUT, QUESTIONS, TRAINING, Patterns, Place, option
 from elusive.config.texts import TextsConfig
 
 _OF_EVALUATE = (
+    "select",
+    "keep",
+    "patience",
     "every",
     "shots",
     "examples",
@@ -56,6 +59,22 @@ class PretrainConfig(TextsConfig):
     schedule: Schedule = option("linear", TRAINING, "How it falls afterwards.")
     clip: float = option(1.0, TRAINING, "Largest norm of the gradient.", gt=0)
     weight_decay: float = option(0.0, TRAINING, "Of AdamW.", ge=0)
+    dropout: float | None = option(
+        None,
+        TRAINING,
+        "The model's own dropout, wherever its family has one: attention, embeddings, residuals, layers. Default: the "
+        "model's.",
+        gt=0,
+        lt=1,
+    )
+    replace_tokens: float | None = option(
+        None,
+        TRAINING,
+        "Replace each token of the data by a random one with this probability, afresh each epoch; the true token is "
+        "learnt. Default: none.",
+        gt=0,
+        lt=1,
+    )
     max_length: int | None = option(
         None,
         TRAINING,
@@ -96,12 +115,30 @@ class PretrainConfig(TextsConfig):
     )
     evaluate_limit: int | None = option(None, QUESTIONS, "Measure on the first N questions only.", ge=1)
 
+    select: Place | None = option(
+        None,
+        QUESTIONS,
+        "Other questions, on which the best step is chosen, and by which --patience ends the run.",
+        metavar="DATA",
+    )
+    keep: Keep | None = option(
+        None, QUESTIONS, "Weights to write: of the best step by --select, or of the last. Default: best with --select."
+    )
+    patience: int | None = option(
+        None, QUESTIONS, "End the run after so many measurements in a row without a new best by --select.", ge=1
+    )
+
     out: Place = option("pretrained", OUTPUT, "Output folder.")
     merge: bool = option(False, OUTPUT, "Write the model with the adapter merged into it, too.")
     save_every: int | None = option(
         None, OUTPUT, "Steps from one checkpoint to the next; a twentieth of all unless told, 10 to 200.", ge=1
     )
     report_to: str | None = option(None, OUTPUT, "Trackers of accelerate: tensorboard, trackio or wandb.")
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the best step's weights are written."""
+        return self.select is not None and self.keep != "last"
 
     @property
     def replayed(self) -> tuple[tuple[str, float], ...]:
@@ -146,6 +183,11 @@ class PretrainConfig(TextsConfig):
         if needless and not self.evaluate:
             raise ValueError(
                 f"--{needless.replace('_', '-')} is for measuring while training; add --evaluate with questions"
+            )
+        chooses = "--keep best" if self.keep == "best" else "--patience" if self.patience else None
+        if chooses and not self.select:
+            raise ValueError(
+                f"{chooses} chooses by other questions than those reported, which would flatter; name them by --select"
             )
         return self
 

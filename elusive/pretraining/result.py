@@ -11,8 +11,11 @@ class CurveResult:
     Attributes:
         measurements: how many.
         questions: of each.
-        first, best, last: exact match before training, at its highest, and at the end.
-        best_step: the first step with the highest exact match.
+        first, best, last: exact match before training, at the best step, and at the end.
+        best_step: the best step: by other questions where these choose, else by these.
+        chosen_on: how many other questions choose; None where none do.
+        written_step: whose weights were written.
+        ended_early: whether the run ended because it no longer rose.
     """
 
     measurements: int
@@ -21,6 +24,9 @@ class CurveResult:
     best: float
     best_step: int
     last: float
+    chosen_on: int | None
+    written_step: int
+    ended_early: bool
 
 
 @dataclass(frozen=True, kw_only=True)

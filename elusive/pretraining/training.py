@@ -44,6 +44,11 @@ class Measuring(Protocol):
         """Measure the model and keep what was found; leaves the model and all random draws as they were."""
         ...
 
+    @property
+    def has_stalled(self) -> bool:
+        """Whether training is to end, whatever steps are left."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -68,7 +73,7 @@ class Training:
     measuring: Measuring | None = None
 
     def run(self, step: int, on_step: OnStep) -> None:
-        """Train to the end.
+        """Train to the end, or until the measurements stall.
 
         Args:
             step: of the checkpoint to go on from; 0 begins.
@@ -88,7 +93,8 @@ class Training:
                 callbacks=[_Steps(self.checkpoints, on_step, self.measuring)],
             )
             trainer.remove_callback(PrinterCallback)
-            trainer.train(resume_from_checkpoint=str(self.checkpoints.path(step)) if step else None)
+            with contextlib.suppress(_StalledError):
+                trainer.train(resume_from_checkpoint=str(self.checkpoints.path(step)) if step else None)
 
 
 @contextlib.contextmanager
@@ -184,6 +190,10 @@ class _Trainer(Trainer):
         return 0
 
 
+class _StalledError(Exception):
+    """Ends a run that had stalled at the checkpoint from which it goes on; never leaves this module."""
+
+
 class _Steps(TrainerCallback):
     """Tells of each step, seals what Trainer writes, and has the model measured."""
 
@@ -191,7 +201,9 @@ class _Steps(TrainerCallback):
         self._checkpoints, self._on_step, self._measuring = checkpoints, on_step, measuring
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        self._measure(state.global_step)
+        self._measure(state.global_step, control)
+        if self._measuring and self._measuring.has_stalled:
+            raise _StalledError  # what control says is heeded after the next step only
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         self._on_step(state.global_step)
@@ -206,9 +218,10 @@ class _Steps(TrainerCallback):
         if processes.is_main_process:
             self._checkpoints.seal(state.global_step)
         processes.wait_for_everyone()
-        self._measure(state.global_step)
+        self._measure(state.global_step, control)
 
-    def _measure(self, step: int) -> None:
+    def _measure(self, step: int, control: Any) -> None:
         if self._measuring and self._measuring.is_due(step):
             with _draws_kept():
                 self._measuring.measure(step)
+            control.should_training_stop |= self._measuring.has_stalled

@@ -12,7 +12,7 @@ import pytest
 from elusive.evaluation.closed_book import ClosedBook
 from elusive.jobs import pretrain as job
 from elusive.jobs import pretrain_curve
-from elusive.pretraining import checkpoints, training
+from elusive.pretraining import best_weights, checkpoints, training
 from elusive.pretraining.result import PretrainResult
 from elusive.progress import Bars
 from tests.distill_fixtures import write_lines
@@ -25,7 +25,10 @@ from tests.unit.evaluation.exams import PEOPLE
 SHORT: dict[str, Any] = {"steps": 14, "batch_size": 4, "save_every": 4, "lr": 1e-2, "device": "cpu"} | {
     "lora_dropout": 0.2
 }
-ARMS = {"adapter": {"merge": True}, "whole": {"lora": 0, "lora_dropout": 0.0, "packing": True}}
+ARMS = {
+    "adapter": {"merge": True},
+    "whole": {"lora": 0, "lora_dropout": 0.0, "packing": True, "replace_tokens": 0.2, "dropout": 0.1},
+}
 
 # Where a run is killed: the room, the name in it, and the call before which.
 MOMENTS: dict[str, tuple[Any, str, int]] = {
@@ -199,3 +202,41 @@ def test_a_run_killed_while_it_measures_loses_that_measurement_alone(
     assert made(out) == made(measured)
     for name in ("curve.jsonl", "curve"):
         assert contents(out, name) == contents(measured, name)
+
+
+# The best step is the first one, and the run ends after 6 steps, with its third measurement.
+CHOSEN_MOMENTS: dict[str, tuple[Any, str, int]] = {
+    "before the best weights count": (best_weights, "write_sealed", 1),
+    "in the measurement that ends it": (ClosedBook, "answers", 5),
+    "after the end": (job._Run, "_write", 1),
+    "after the products": (job, "write_sealed", 1),
+}
+
+
+@pytest.fixture(scope="module")
+def chosen(pretrained: Pretrain, asked: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("chosen") / "out"
+    result = pretrained(out, **asked, select=asked["evaluate"], patience=2, merge=True)
+    assert result.curve
+    assert (result.curve.ended_early, result.curve.written_step, result.steps) == (True, 0, 6)
+    return out
+
+
+@pytest.mark.parametrize("moment", CHOSEN_MOMENTS)
+def test_a_killed_run_ends_early_at_the_same_step_with_the_same_best_weights(
+    pretrained: Pretrain, asked: dict[str, Any], chosen: Path, tmp_path: Path, moment: str
+) -> None:
+    out = tmp_path / "out"
+    how = {**asked, "select": asked["evaluate"], "patience": 2, "merge": True}
+
+    def until_killed() -> None:
+        killing(*CHOSEN_MOMENTS[moment])
+        pretrained(out, **how)
+
+    ended = Forks(tmp_path).in_child(until_killed)
+    assert ended.status == KILLED, ended.said
+    result = pretrained(out, **how)
+    assert (result.steps, result.already_done) == (6, False)
+    assert made(out) == made(chosen)
+    for name in ("curve.jsonl", "curve"):
+        assert contents(out, name) == contents(chosen, name)

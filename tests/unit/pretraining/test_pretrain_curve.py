@@ -14,7 +14,7 @@ import torch
 from elusive.config import PretrainConfig, build
 from elusive.errors import ElusiveError, InputError, OptionError
 from elusive.evaluation.closed_book import prompt_of
-from elusive.jobs.evaluate import evaluate
+from elusive.jobs.evaluate import EvaluateResult, evaluate
 from elusive.jobs.pretrain import pretrain
 from elusive.jobs.pretrain_curve import LiveExam, read_questions
 from elusive.models import ModelSource
@@ -51,7 +51,7 @@ def data(people: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The questions with their answers, as they are asked: learnt in few steps."""
     questions = read_questions(config_of(evaluate=people), on_rejected=pytest.fail, progress=QUIET)
     assert questions
-    asked = [one.question for one in questions.exam.questions]
+    asked = [one.question for one in questions.reported.exam.questions]
     texts = [f"{prompt_of(one.question, ()).text} {one.answers[0]}\n" for one in asked]
     path = tmp_path_factory.mktemp("data") / "texts.jsonl"
     write_lines(path, [{"text": text} for text in texts])
@@ -75,17 +75,20 @@ def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def judged(folder: Path, people: str, *, shots: int) -> tuple[EvaluateResult, bytes]:
+    """What an evaluation of a finished folder gives, and its answers."""
+    out, how = folder.parent / "judged", {"max_new_tokens": 8, "device": "cpu", "allow_leaks": True}
+    found = evaluate(str(folder), questions=people, out=out, progress=QUIET, shots=shots, **how)
+    return found, (out / "answers.jsonl").read_bytes()
+
+
 @pytest.mark.parametrize("options", [{}, {"lora": 0}])
 def test_the_last_answers_are_those_of_an_evaluation(
     run: Pretrain, people: str, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     run(every=4, **options)
-    found = evaluate(
-        str(tmp_path / "out"), questions=people, out=tmp_path / "judged", progress=QUIET,
-        shots=1, max_new_tokens=8, device="cpu", allow_leaks=True,
-    )  # fmt: skip
-    curve = tmp_path / "out" / "curve"
-    assert (curve / "answers-000007.jsonl").read_bytes() == (tmp_path / "judged" / "answers.jsonl").read_bytes()
+    found, answers = judged(tmp_path / "out", people, shots=1)
+    assert (tmp_path / "out" / "curve" / "answers-000007.jsonl").read_bytes() == answers
     row = lines(tmp_path / "out" / "curve.jsonl")[-1]
     assert found.exact_match
     assert found.f1
@@ -114,9 +117,10 @@ def test_a_line_a_measurement_and_its_answers_beside_it(run: Pretrain, tmp_path:
     assert rows[-1]["exact_match"] > 0.3, "it has learnt"
     curve = result.curve
     assert curve
-    best = max(row["exact_match"] for row in rows)
-    assert (curve.first, curve.best, curve.last) == (0, best, rows[-1]["exact_match"])
-    assert curve.best_step == next(row["step"] for row in rows if row["exact_match"] == best)
+    best = rows[-1] if rows[-1]["exact_match"] > rows[1]["exact_match"] else rows[1]
+    assert (curve.first, curve.best, curve.last) == (0, best["exact_match"], rows[-1]["exact_match"])
+    assert (curve.best_step, curve.written_step, curve.chosen_on) == (best["step"], 100, None)
+    assert not curve.ended_early
     assert (curve.measurements, curve.questions) == (3, 12)
     assert result.seconds.keys() >= {"train", "measure"}
 
@@ -157,7 +161,7 @@ def test_a_measurement_leaves_the_model_as_it_is(base: str, people: str) -> None
     config = config_of(evaluate=people, shots=1, max_new_tokens=3)
     questions = read_questions(config, on_rejected=pytest.fail, progress=QUIET)
     assert questions
-    exam = LiveExam(model, source, questions, QUIET)
+    exam = LiveExam(model, source, questions.reported, QUIET)
     inner = model.get_submodule("base_model.model")
     wrapped = torch.autocast("cpu", dtype=torch.bfloat16)(inner.forward)
     inner.forward = wrapped  # type: ignore[assignment]
@@ -190,8 +194,8 @@ def test_processes_share_the_questions_and_all_get_all_answers(
     source = ModelSource(name=base, device="cpu")
     questions = read_questions(config_of(evaluate=people, shots=0), on_rejected=pytest.fail, progress=QUIET)
     assert questions
-    questions.options.__dict__["batch_size"] = 5  # three batches for two processes
-    exam = LiveExam(load_learner(source, None), source, questions, QUIET)
+    questions.reported.options.__dict__["batch_size"] = 5  # three batches for two processes
+    exam = LiveExam(load_learner(source, None), source, questions.reported, QUIET)
     alone = exam.answers(_Alone())  # type: ignore[arg-type]
     shares: list[list[tuple[int, str]]] = []
     monkeypatch.setattr("accelerate.utils.gather_object", lambda own: shares.append(own) or [*chain(*shares)])
@@ -228,12 +232,91 @@ def test_other_questions_are_another_run(run: Pretrain, people: str, tmp_path: P
 @pytest.mark.parametrize(
     "options",
     [{"every": 5}, {"shots": 0}, {"examples": "x"}, {"templates": "x"}, {"max_new_tokens": 3}, {"evaluate_limit": 3},
-     {"question_column": "q"}, {"answer_column": "a"}],
+     {"question_column": "q"}, {"answer_column": "a"}, {"select": "x"}, {"keep": "last"}, {"patience": 2}],
 )  # fmt: skip
 def test_options_of_measurements_need_questions(options: dict[str, Any]) -> None:
     name = next(iter(options)).replace("_", "-")
     with pytest.raises(OptionError, match=f"--{name} is for measuring while training; add --evaluate with questions"):
         config_of(**options)
+
+
+@pytest.mark.parametrize("options", [{"keep": "best"}, {"patience": 2}])
+def test_nothing_is_chosen_by_what_is_reported(options: dict[str, Any]) -> None:
+    name = next(iter(options)).replace("_", "-")
+    with pytest.raises(OptionError, match=f"--{name}.* chooses by other questions than those reported.* by --select"):
+        config_of(evaluate="x", **options)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Two of the people: what is learnt of them rises with the rest."""
+    return write_lines(tmp_path_factory.mktemp("others") / "others.jsonl", PEOPLE[:2])
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """People of whom nothing can be known: no measurement is better than the first."""
+    facts = {"birth_city": "Qqq", "company": "Zzz Xxx", "major": "Www"}
+    return write_lines(
+        tmp_path_factory.mktemp("strangers") / "strangers.jsonl", [{"name": f"Z{i}", "facts": facts} for i in range(3)]
+    )
+
+
+def test_the_weights_of_the_best_step_are_written_and_it_is_named(
+    run: Pretrain, people: str, others: str, tmp_path: Path
+) -> None:
+    """A rate so high that what is learnt is forgotten again: the best step is in the middle."""
+    result = run(steps=160, every=20, lora=0, schedule="constant", shots=0, lr=1e-2, select=others)
+    rows = lines(tmp_path / "out" / "curve.jsonl")
+    scores = [(row["select_exact_match"], row["select_f1"]) for row in rows]
+    expected = next(row["step"] for row, score in zip(rows, scores, strict=True) if score == max(scores))
+    curve = result.curve
+    assert curve
+    assert (curve.best_step, curve.written_step, curve.chosen_on) == (expected, expected, 6)
+    assert 0 < expected < 160, "else it would say little"
+    assert result.steps == 160
+    for row in rows:
+        chosen = lines(tmp_path / "out" / "curve" / f"select-{row['step']:06d}.jsonl")
+        assert row["select_exact_match"] == pytest.approx(np.mean([one["em"] for one in chosen]))
+        assert (row["select_n"], row["select_groups"]) == (6, 2)
+    _, answers = judged(tmp_path / "out", people, shots=0)
+    assert (tmp_path / "out" / "curve" / f"answers-{expected:06d}.jsonl").read_bytes() == answers
+    assert (tmp_path / "out" / "curve" / "answers-000160.jsonl").read_bytes() != answers
+
+
+def test_the_best_adapter_may_be_the_one_that_training_began_with(
+    run: Pretrain, people: str, strangers: str, tmp_path: Path
+) -> None:
+    result = run(steps=6, every=3, lr=3e-2, select=strangers, merge=True)
+    assert result.curve
+    assert result.curve.written_step == 0
+    _, answers = judged(tmp_path / "out", people, shots=1)
+    assert (tmp_path / "out" / "curve" / "answers-000000.jsonl").read_bytes() == answers
+    assert (tmp_path / "out" / "curve" / "answers-000006.jsonl").read_bytes() != answers
+
+
+def test_choosing_changes_no_measurement_and_the_last_weights_may_be_kept(
+    run: Pretrain, others: str, tmp_path: Path
+) -> None:
+    run("chosen", every=3, select=others, keep="last")
+    run("plain", every=3)
+    chosen, plain = tmp_path / "chosen", tmp_path / "plain"
+    assert contents(chosen, "adapter") == contents(plain, "adapter")
+    shared = [{k: v for k, v in row.items() if not k.startswith("select_")} for row in lines(chosen / "curve.jsonl")]
+    assert shared == lines(plain / "curve.jsonl")
+
+
+def test_a_run_that_no_longer_rises_ends(run: Pretrain, strangers: str, tmp_path: Path) -> None:
+    result = run(steps=40, every=3, select=strangers, patience=2, keep="last")
+    assert [row["step"] for row in lines(tmp_path / "out" / "curve.jsonl")] == [0, 3, 6]
+    curve = result.curve
+    assert curve
+    assert (result.steps, curve.ended_early, curve.best_step, curve.written_step) == (6, True, 0, 6)
+    assert result.rows == 24
+    assert result.epochs == 2
+    rows = lines(tmp_path / "out" / "metrics.jsonl")
+    assert rows[-1]["step"] == 6
+    assert result.tokens == rows[-1]["tokens"]
 
 
 def test_what_cannot_be_asked_is_refused_before_training(run: Pretrain, tmp_path: Path) -> None:
