@@ -125,15 +125,19 @@ def load_model(source: ModelSource) -> "PreTrainedModel":
     return _load(source, _loader_of(source, config, expected=expected), with_head=False)
 
 
-def load_generative_model(source: ModelSource) -> "PreTrainedModel":
+def load_generative_model(source: ModelSource, *, config: "PreTrainedConfig | None" = None) -> "PreTrainedModel":
     """A causal or encoder-decoder LM with its head, in evaluation mode, on its device.
+
+    Args:
+        source: the model.
+        config: its config with changes; default: its own.
 
     Raises:
         ModelError: no such model, no access, no weights or none of the head, or a model that writes no text.
         MissingExtraError: as `load_model`.
     """
     loader = _loader_of(source, load_config(source), expected="a causal or encoder-decoder LM")
-    return _load(source, loader, with_head=True)
+    return _load(source, loader, with_head=True, config=config)
 
 
 def _loader_of(source: ModelSource, config: "PreTrainedConfig", *, expected: str) -> "Loader":
@@ -157,12 +161,16 @@ def _loader_of(source: ModelSource, config: "PreTrainedConfig", *, expected: str
     return loader
 
 
-def _load(source: ModelSource, loader: "Loader", *, with_head: bool) -> "PreTrainedModel":
+def _load(
+    source: ModelSource, loader: "Loader", *, with_head: bool, config: "PreTrainedConfig | None" = None
+) -> "PreTrainedModel":
     import torch
     from safetensors import SafetensorError
 
     device = resolve_device(source.device)
     options: dict[str, Any] = {"dtype": _torch_dtype(source.dtype), **source._common, **_placement(source)}
+    if config is not None:
+        options["config"] = config
     try:
         model, report = loader.from_pretrained(source.path, use_safetensors=True, output_loading_info=True, **options)
         _check_complete(source, model, report["missing_keys"], with_head=with_head)

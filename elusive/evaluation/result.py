@@ -1,7 +1,8 @@
 """What was measured: figures of answers, of retrieval and of other texts; every interval is drawn over groups."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import exp
 from typing import TYPE_CHECKING, Final
 
@@ -81,6 +82,13 @@ def marked(asked: FieldQuestion, *, prediction: str | None, cuts: Sequence[int])
         f1=None if prediction is None else f1(prediction, question.answers),
         hits={str(k): bool(hit_at(k, holds)) for k in cuts} if cuts else None,
     )
+
+
+def answer_lines(answers: Iterable[Answer]) -> str:
+    """The content of `answers.jsonl`: hits only where something was retrieved."""
+    rows = (asdict(answer) for answer in answers)
+    kept = ({name: value for name, value in row.items() if name != "hits" or value is not None} for row in rows)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
 
 
 def scores(answers: Sequence[Answer], *, seed: int) -> Scores | None:

@@ -10,7 +10,6 @@
 Every stage goes on where an earlier run was stopped: answers are kept a chunk at a time.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from elusive.evaluation.result import (
     Answer,
     Forgetting,
     Scores,
+    answer_lines,
     forgetting,
     hit_rates,
     marked,
@@ -252,7 +252,7 @@ class _Run:
     ) -> EvaluateResult:
         config, seed = self.config, self.config.seed
         file = self.folder.path / ANSWERS
-        write_text(file, "".join(json.dumps(_row(answer), ensure_ascii=False) + "\n" for answer in answers))
+        write_text(file, answer_lines(answers))
         parts = self.folder.work / "parts"
         parts.mkdir(parents=True, exist_ok=True)
         written = [self.folder.path / name for name in PRODUCTS]
@@ -278,9 +278,3 @@ class _Run:
         )
         self.folder.finish({"result": asdict(result), "versions": versions()})
         return result
-
-
-def _row(answer: Answer) -> dict[str, Any]:
-    """As `answers.jsonl` has it: hits only where something was retrieved."""
-    row = asdict(answer)
-    return row if answer.hits is not None else {name: value for name, value in row.items() if name != "hits"}
