@@ -113,7 +113,7 @@ class _QuestionReader:
             yield row
             return
         name = records.table.name
-        for found in self.judge.judge(row, layout, id_column=ids, file=name, typed=records.typed):
+        for found in self.judge.judge(row, layout, id_column=ids, file=name):
             if isinstance(found, Rejection) or self.kept is None or found.id in self.kept:
                 yield found
 

@@ -17,10 +17,11 @@ from typing import Final
 from elusive.data.columnar import arrow_table, parquet_table
 from elusive.data.delimited import delimited_table
 from elusive.data.hub_dataset import HubDataset, hub_table
-from elusive.data.json_array import array_key, array_table
+from elusive.data.json_array import SQUAD_KEY, array_key, array_table
 from elusive.data.json_lines import json_table
 from elusive.data.layouts import detect_format
 from elusive.data.rejected import Rejection, excerpt
+from elusive.data.squad import squad_table
 from elusive.data.streams import read_head
 from elusive.data.tables import Row, Table, require_columns
 from elusive.errors import InputError
@@ -80,6 +81,8 @@ def _open(part: Path | HubDataset) -> tuple[contextlib.AbstractContextManager[Ta
         return hub_table(part, text_column=""), True
     head = read_head(part, _HEAD_LEN)
     key = array_key(head)
+    if key == SQUAD_KEY:
+        return squad_table(part), True
     if key is not None:
         return array_table(part, key=key), True
     kind = detect_format(part)

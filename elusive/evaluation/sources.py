@@ -3,6 +3,7 @@
 The columns tell which of these a source is. All questions are held in memory.
 """
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from elusive.data.corpus import read_corpus
 from elusive.data.folders import DEFAULT_SPLIT
 from elusive.data.hub_dataset import HubDataset
 from elusive.data.layouts import format_of_name
+from elusive.data.literals import is_literal, read_literal
 from elusive.data.question_files import read_questions
 from elusive.data.question_layouts import KNOWN_QUESTIONS, QUESTION_LAYOUTS, find_layout, headerless_layout
 from elusive.data.reading import Reading
@@ -160,7 +162,7 @@ class QuestionSource:
             if isinstance(row, Rejection):
                 yield row
             else:
-                yield row.line, row.values.get("name"), row.values.get("facts")
+                yield row.line, row.values.get("name"), _read_facts(row.values.get("facts"))
 
     def _tagged(self, on_rejected: Callable[[Rejection], None]) -> Iterator[FieldQuestion]:
         met: set[str] = set()
@@ -206,6 +208,14 @@ class QuestionSource:
             if name not in seen:
                 there = sorted(one for one in met if self.templates.get(one, "") is not None)
                 raise InputError(f"nobody in {self.place} has a {name!r}{near_matches(name, there)}")
+
+
+def _read_facts(facts: object) -> object:
+    """A mapping that is written out in a string, as a csv file has it, as a mapping; anything else as it is."""
+    if isinstance(facts, str) and is_literal(facts):
+        with contextlib.suppress(ValueError):  # no mapping: told of its row
+            return read_literal(facts)
+    return facts
 
 
 def _on_one_line(one: FieldQuestion) -> FieldQuestion:
