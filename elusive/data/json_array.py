@@ -19,7 +19,7 @@ from typing import Any, Final, TextIO
 
 from elusive.data.json_lines import DECODER, read_ahead
 from elusive.data.rejected import Reason, Rejection, excerpt
-from elusive.data.streams import LONGEST_TEXT, is_undecodable, open_lines, too_long
+from elusive.data.streams import LONGEST_TEXT, is_undecodable, not_utf8, open_lines, too_long
 from elusive.data.tables import Row, Table
 from elusive.errors import InputError
 
@@ -91,7 +91,7 @@ def _records(window: "_Window", file: str, *, until_end: bool) -> Iterator[Row |
 def _record(window: "_Window", file: str, number: int) -> Row | Rejection:
     value, source = window.value()
     if is_undecodable(source):
-        return Rejection(file, number, Reason.BAD_UTF8, excerpt(source))
+        return Rejection(file, number, Reason.BAD_UTF8, not_utf8(source, place="record"))
     if isinstance(value, ValueError):
         return Rejection(file, number, Reason.BROKEN_JSON, excerpt(str(value)))
     if not isinstance(value, dict):

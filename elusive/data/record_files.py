@@ -6,8 +6,6 @@ the name .csv, and arrays or lines under .json. Knows nothing of questions. Cost
 
 import codecs
 import contextlib
-import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from elusive.data.json_array import SQUAD_KEY, array_key, array_table
 from elusive.data.json_lines import json_table
 from elusive.data.layouts import detect_format
 from elusive.data.rejected import Rejection, excerpt
+from elusive.data.separators import separator_of_records
 from elusive.data.squad import squad_table
 from elusive.data.streams import read_head
 from elusive.data.tables import Row, Table, require_columns
@@ -92,17 +91,7 @@ def _open(part: Path | HubDataset) -> tuple[contextlib.AbstractContextManager[Ta
         return arrow_table(part), True
     if _OBJECT.match(head) or (kind == "jsonl" and head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")):
         return json_table(part, text_column=""), True
-    return delimited_table(part, delimiter=_delimiter(head)), False
-
-
-def _delimiter(head: bytes) -> str:
-    """A tab if it parts the first record, else a comma."""
-    text = io.StringIO(head.decode("utf-8-sig", errors="replace"), newline="")
-    try:
-        first = next(filter(None, csv.reader(text, delimiter="\t")), [])
-    except csv.Error:
-        return ","
-    return "\t" if len(first) > 1 else ","
+    return delimited_table(part, delimiter=separator_of_records(head)), False
 
 
 def choose_id(table: Table, asked: str | None) -> str | None:
