@@ -12,7 +12,7 @@ from elusive.data.identity import ContentIds
 from elusive.data.question_layouts import QuestionLayout
 from elusive.data.questions import Passage
 from elusive.data.rejected import excerpt
-from elusive.data.texts import encode_utf8
+from elusive.data.texts import encode_utf8, id_of
 from elusive.data.unfit import QuestionReason, Unfit, is_usable
 
 _ID_KEYS: Final = ("id", "_id", "passage_id", "psg_id")
@@ -63,12 +63,12 @@ def _passage(item: object, ids: ContentIds) -> Passage:
     text = item.get("text")
     if not isinstance(text, str) or not is_usable(text):
         raise Unfit(QuestionReason.PASSAGE, f"text {text!r}")
-    named = next((item[key] for key in _ID_KEYS if item.get(key) not in (None, "")), None)
+    given = next((item[key] for key in _ID_KEYS if item.get(key) not in (None, "")), None)
+    is_missing = given is None or given != given  # NaN, which alone differs from itself
+    named = ids.of(text.encode()) if is_missing else id_of(given)
     if named is None:
-        named = ids.of(text.encode())
-    elif isinstance(named, bool) or not isinstance(named, str | int) or not is_usable(str(named)):
-        raise Unfit(QuestionReason.PASSAGE, f"id {named!r}")
-    return Passage(str(named), title_of(item), text, _score(item.get("score")))
+        raise Unfit(QuestionReason.PASSAGE, f"id {given!r}")
+    return Passage(named, title_of(item), text, _score(item.get("score")))
 
 
 def _score(value: object) -> float | None:

@@ -127,8 +127,8 @@ def not_utf8(content: bytes | str, *, place: str) -> str:
         start = error.start
         shown = raw[max(0, start - _SHOWN_BYTES) : start + _SHOWN_BYTES].decode("cp1252", "replace")
         return excerpt(
-            f"byte {start + 1} of the {place} is 0x{raw[start]:02x}; if this reads {shown!r}, {CONVERSION}; "
-            "in another encoding likewise"
+            f"byte {start + 1} of the {place} is 0x{raw[start]:02x}; if it is to read “{shown}”, {CONVERSION}; "
+            "from another encoding likewise"
         )
     return ""
 
