@@ -11,6 +11,7 @@ from elusive.data.unfit import QuestionReason
 from elusive.errors import InputError
 from elusive.jobs.inputs import located
 from elusive.metrics import answer_tokens, has_answer
+from elusive.unspaced import n_unspaced, remark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,9 @@ def read_all(config: DistillConfig, *, on_rejected: Callable[[Rejection], None])
         warnings.append(
             f"{both:,} of the {len(sets['test']):,} test questions are asked in dev too, which chooses the best"
         )
+    measured = [question.answers for name in ("dev", "test") for question in sets[name]]
+    if n := n_unspaced(measured):
+        warnings.append(remark(n, of=len(measured)))
     return Questions(**sets, warnings=tuple(warnings))
 
 

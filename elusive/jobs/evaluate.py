@@ -49,6 +49,7 @@ from elusive.jobs.timing import timed
 from elusive.progress import Bars, Progress
 from elusive.readers.reader import Reader, ReaderOptions
 from elusive.statistics import Estimate
+from elusive.unspaced import n_unspaced
 
 REJECTED: Final = "rejected.jsonl"
 REJECTED_PASSAGES: Final = "rejected-passages.jsonl"
@@ -79,6 +80,7 @@ class EvaluateResult:
         truncated: questions whose passages were cut to fit the model; None where it read none, and in folders from
             before this was counted.
         unreadable: questions that do not fit even so, and count as answered wrongly; None likewise.
+        unspaced: questions with answers in a script without spaces between words (`elusive.unspaced`).
     """
 
     model: str | None
@@ -98,6 +100,7 @@ class EvaluateResult:
     out: str
     truncated: int | None = None
     unreadable: int | None = None
+    unspaced: int = 0
 
 
 def evaluate(
@@ -274,6 +277,7 @@ class _Run:
             out=config.out,
             truncated=predictions.truncated,
             unreadable=predictions.unreadable,
+            unspaced=n_unspaced(answer.answers for answer in answers),
         )
         self.folder.finish({"result": asdict(result), "versions": versions()})
         return result
