@@ -91,6 +91,17 @@ def hit_at(k: int, relevant: Sequence[bool]) -> float:
     return float(any(relevant[:k]))
 
 
+def recall_at(k: int, relevant: Sequence[bool], *, n_relevant: int) -> float:
+    """The share of all relevant passages that is among the first k results; 0 where there are none, as in trec_eval.
+
+    Args:
+        k: how many results count.
+        relevant: of the results, in their order.
+        n_relevant: how many relevant ones there are, found or not.
+    """
+    return sum(relevant[:k]) / n_relevant if n_relevant else 0.0
+
+
 def reciprocal_rank(relevant: Sequence[bool]) -> float:
     """1 / rank of the first relevant result, counted from 1; 0 where there is none."""
     return next((1 / rank for rank, hit in enumerate(relevant, 1) if hit), 0.0)

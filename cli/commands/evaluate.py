@@ -105,7 +105,7 @@ def _answers(result: "EvaluateResult") -> "Table | None":
 def _retrieval(result: "EvaluateResult") -> "Table | None":
     if not result.retrieval:
         return None
-    table = table_of("retrieval", numbers=("hits", "95 %"))
+    table = table_of("retrieval", numbers=("mean", "95 %"))
     for name, rate in result.retrieval.items():
         table.add_row(name, *_cells(rate))
     return table

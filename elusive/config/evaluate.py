@@ -33,7 +33,11 @@ class EvaluateConfig(LoadedModelsConfig):
     )
     adapter: Place | None = option(None, MODELS, "A peft adapter on it.")
     retriever: Place | None = option(
-        None, MODELS, "An encoder that finds passages for the questions, to be measured by HR@k.", metavar="MODEL"
+        None,
+        MODELS,
+        "An encoder that finds passages for the questions, to be measured by HR@k; with a folder of BEIR also by "
+        "recall@k, MRR@10 and nDCG@10.",
+        metavar="MODEL",
     )
 
     questions: Place = option(
@@ -53,7 +57,7 @@ class EvaluateConfig(LoadedModelsConfig):
     answer_column: str | None = option(None, QUESTIONS, "Column of the answers, likewise.")
     text_column: str | None = option(None, QUESTIONS, "Column of the text that holds tags; `text` unless told.")
     id_column: str | None = option(None, QUESTIONS, "Column of the id; `id` where there is one, else made.")
-    split: str = option("train", QUESTIONS, "Split of a Hugging Face dataset of questions.")
+    split: str = option("train", QUESTIONS, "Split of a Hugging Face dataset of questions, or of BEIR.")
     paragraphs: bool = option(False, QUESTIONS, "In .txt files with tags, each paragraph is a text.")
     limit: int | None = option(None, QUESTIONS, "Only the first N questions: a preview.", ge=1)
 
@@ -98,7 +102,9 @@ class EvaluateConfig(LoadedModelsConfig):
         "best ones with each question.",
         metavar="DATA",
     )
-    k: Indices | None = option(None, PASSAGES, "Where hits are counted; 1,5,20 unless told.", metavar="1,5,20")
+    k: Indices | None = option(
+        None, PASSAGES, "Where hits, and recall, are counted (default: 1,5,20).", metavar="1,5,20"
+    )
     reader_k: int = option(5, PASSAGES, "Passages that the model reads with a question.", ge=1)
 
     out: Place = option("evaluated", OUTPUT, "Output folder.")

@@ -47,7 +47,7 @@ def delimited_table(path: Path, *, delimiter: str) -> Iterator[Table]:
         if not header:
             yield Table(str(path), None, lambda _: iter(()))
             return
-        yield Table(str(path), header, lambda wanted: _rows(records, header, wanted, str(path)))
+        yield Table(str(path), header, lambda wanted: _rows(records, header, wanted, str(path)), has_header=True)
 
 
 class _Records:

@@ -22,11 +22,10 @@ from elusive.data.rejected import Rejection, excerpt
 from elusive.data.separators import separator_of_records
 from elusive.data.squad import squad_table
 from elusive.data.streams import read_head
-from elusive.data.tables import Row, Table, require_columns
+from elusive.data.tables import Row, Table, header_hint, require_columns
 from elusive.errors import InputError
 
 _HEAD_LEN: Final = 8192
-_ID_COLUMNS: Final = ("id", "_id", "question_id", "QuestionId")
 # What begins a JSON object begins no field between tabs or commas, where a quote within would be doubled.
 _OBJECT: Final = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*("|\}\s*\n)')
 _SHOWN_COLUMNS: Final = 12
@@ -94,19 +93,20 @@ def _open(part: Path | HubDataset) -> tuple[contextlib.AbstractContextManager[Ta
     return delimited_table(part, delimiter=separator_of_records(head)), False
 
 
-def choose_id(table: Table, asked: str | None) -> str | None:
+def choose_id(table: Table, asked: str | None, *, known: Sequence[str]) -> str | None:
     """The column of the ids: the one asked for, else the first known one that there is; None where ids are made.
 
     Args:
         table: an opened table.
         asked: None leaves it open, and the empty string asks for made ids.
+        known: columns that hold ids, the likeliest first.
 
     Raises:
         InputError: there is no such column, or it is there twice.
     """
     column = asked
     if column is None:
-        column = next((name for name in _ID_COLUMNS if name in (table.columns or ())), "")
+        column = next((name for name in known if name in (table.columns or ())), "")
     if column:
         require_columns(table, {column: "--id-column"})
     return column or None
@@ -117,6 +117,6 @@ def unknown_layout(records: Records, what: str, known: Sequence[str]) -> InputEr
     first = next(records.rows((records.table.columns or ())[:_SHOWN_COLUMNS]), None)
     shown = first.values if isinstance(first, Row) else records.table.columns
     return InputError(
-        f"{records.table.name} is in no known layout of {what}; its first record: {excerpt(repr(shown))}; "
-        f"known are: {', '.join(known)}"
+        f"{records.table.name} is in no known layout of {what}{header_hint(records.table)}; "
+        f"its first record: {excerpt(repr(shown))}; known are: {', '.join(known)}"
     )

@@ -40,11 +40,13 @@ class FieldQuestion:
         question: with its answers.
         group: what is drawn again for an interval: the person; the question's own id where nobody is known.
         field: of the person; None where the data has none.
+        relevance: judgements of passages by their ids, in place of answers (BEIR); None where there are none.
     """
 
     question: Question
     group: str
     field: str | None = None
+    relevance: Mapping[str, int] | None = None
 
 
 def of_facts(name: object, facts: object, *, templates: Templates, fields: tuple[str, ...]) -> Iterator[FieldQuestion]:

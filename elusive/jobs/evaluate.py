@@ -32,8 +32,8 @@ from elusive.evaluation.result import (
     Forgetting,
     Scores,
     forgetting,
-    hit_rates,
     marked,
+    retrieval_rates,
     scores,
     scores_by_field,
 )
@@ -70,7 +70,7 @@ class EvaluateResult:
         groups: people, or questions where nobody is known: what intervals are drawn over.
         shots: before each question.
         rejected: rows set aside.
-        retrieval: HR@k by name; empty without a retriever.
+        retrieval: HR@k by name, of BEIR recall@k, MRR@10 and nDCG@10 too; empty without a retriever.
         forgetting: on other texts, by name.
         leaks: questions found in what the model was trained on; None where nothing is known of that.
         seconds: per stage of this call.
@@ -269,7 +269,7 @@ class _Run:
             groups=exam.n_groups,
             shots=config.n_shots if self.model else 0,
             rejected=n_rejected,
-            retrieval=hit_rates(answers, cuts=config.cuts, seed=seed),
+            retrieval=retrieval_rates(answers, cuts=config.cuts, seed=seed),
             forgetting=forgotten,
             leaks=leaks,
             seconds={stage: round(spent, 3) for stage, spent in self.seconds.items()},
@@ -284,6 +284,6 @@ class _Run:
 
 
 def _row(answer: Answer) -> dict[str, Any]:
-    """As `answers.jsonl` has it: hits only where something was retrieved."""
+    """As `answers.jsonl` has it: hits and measures only where something was retrieved, and judged."""
     row = asdict(answer)
-    return row if answer.hits is not None else {name: value for name, value in row.items() if name != "hits"}
+    return {name: value for name, value in row.items() if value is not None or name not in ("hits", "measures")}
