@@ -47,8 +47,8 @@ def read_questions(
 
     Args:
         source: a file (JSON lines, a JSON array, csv, tsv, Parquet, Arrow; text also .gz or .zst), a folder of
-            files of one format, of `datasets.save_to_disk`, in Hub layout or of BEIR, or the name of a Hugging
-            Face dataset, `owner/name` or `owner/name:subset`.
+            such files or a pattern of them (`data/*.jsonl`), a folder of `datasets.save_to_disk`, in Hub layout or of
+            BEIR, or the name of a Hugging Face dataset, `owner/name` or `owner/name:subset`.
         question_column: the column of the question; `question` where only the other one is given. Naming either
             column replaces the search for a layout.
         answer_column: the column of the answers; likewise `answers`.
