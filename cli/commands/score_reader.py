@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from elusive.config import ScoreReaderConfig
+from elusive.unspaced import remark
 
 from ..calls import Call, options_of
 from ..tables import UNKNOWN, plain, table_of
@@ -131,6 +132,8 @@ def _sentences(result: "ScoreReaderResult", ranked: Sequence["JudgedReader"]) ->
             yield f"{reader.reader} read {reader.cut:,} of the questions with shortened passages."
     yield from (_difference(one) for one in result.differences if {one.better, one.worse} <= _neighbours(result, one))
     yield from (f"{name} is left out: {why}" for name, why in result.left_out.items())
+    if result.unspaced:
+        yield remark(result.unspaced, of=result.samples)
 
 
 def _neighbours(result: "ScoreReaderResult", one: "Difference") -> set[str]:

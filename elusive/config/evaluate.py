@@ -35,7 +35,8 @@ class EvaluateConfig(EncodingConfig):
     retriever: Place | None = option(
         None,
         MODELS,
-        "An encoder that finds passages for the questions, to be measured by HR@k; of DPR two, as QUESTIONS,PASSAGES.",
+        "An encoder that finds passages for the questions, measured by HR@k and, with a folder of BEIR, by recall@k, "
+        "MRR@10 and nDCG@10; of DPR two, as QUESTIONS,PASSAGES.",
         metavar="MODEL",
     )
 
@@ -56,7 +57,7 @@ class EvaluateConfig(EncodingConfig):
     answer_column: str | None = option(None, QUESTIONS, "Column of the answers, likewise.")
     text_column: str | None = option(None, QUESTIONS, "Column of the text that holds tags; `text` unless told.")
     id_column: str | None = option(None, QUESTIONS, "Column of the id; `id` where there is one, else made.")
-    split: str = option("train", QUESTIONS, "Split of a Hugging Face dataset of questions.")
+    split: str = option("train", QUESTIONS, "Split of a Hugging Face dataset of questions, or of BEIR.")
     paragraphs: bool = option(False, QUESTIONS, "In .txt files with tags, each paragraph is a text.")
     limit: int | None = option(None, QUESTIONS, "Only the first N questions: a preview.", ge=1)
 
@@ -101,7 +102,9 @@ class EvaluateConfig(EncodingConfig):
         "best ones with each question.",
         metavar="DATA",
     )
-    k: Indices | None = option(None, PASSAGES, "Where hits are counted; 1,5,20 unless told.", metavar="1,5,20")
+    k: Indices | None = option(
+        None, PASSAGES, "Where hits, and recall, are counted (default: 1,5,20).", metavar="1,5,20"
+    )
     reader_k: int = option(5, PASSAGES, "Passages that the model reads with a question.", ge=1)
 
     out: Place = option("evaluated", OUTPUT, "Output folder.")

@@ -13,6 +13,7 @@ from elusive.data.unfit import QuestionReason
 from elusive.errors import InputError
 from elusive.jobs.inputs import located
 from elusive.metrics import answer_tokens, has_answer
+from elusive.unspaced import n_unspaced, remark
 
 _MANY_EPOCHS: Final = 50
 _FEW_EPOCHS: Final = 5
@@ -52,7 +53,11 @@ def read_all(config: DistillConfig, *, on_rejected: Callable[[Rejection], None])
         warnings.append(
             f"{both:,} of the {len(sets['test']):,} test questions are asked in dev too, which chooses the best"
         )
-    return Questions(**sets, warnings=(*warnings, *repetitions(config, len(sets["train"]))))
+    warnings += repetitions(config, len(sets["train"]))
+    measured = [question.answers for name in ("dev", "test") for question in sets[name]]
+    if n := n_unspaced(measured):
+        warnings.append(remark(n, of=len(measured)))
+    return Questions(**sets, warnings=tuple(warnings))
 
 
 def repetitions(config: DistillConfig, n_train: int) -> list[str]:

@@ -31,8 +31,8 @@ from elusive.evaluation.result import (
     Scores,
     answer_lines,
     forgetting,
-    hit_rates,
     marked,
+    retrieval_rates,
     scores,
     scores_by_field,
 )
@@ -49,6 +49,7 @@ from elusive.jobs.timing import timed
 from elusive.progress import Bars, Progress
 from elusive.readers.reader import Reader, ReaderOptions
 from elusive.statistics import Estimate
+from elusive.unspaced import n_unspaced
 
 REJECTED: Final = "rejected.jsonl"
 REJECTED_PASSAGES: Final = "rejected-passages.jsonl"
@@ -69,7 +70,7 @@ class EvaluateResult:
         groups: people, or questions where nobody is known: what intervals are drawn over.
         shots: before each question.
         rejected: rows set aside.
-        retrieval: HR@k by name; empty without a retriever.
+        retrieval: HR@k by name, of BEIR recall@k, MRR@10 and nDCG@10 too; empty without a retriever.
         forgetting: on other texts, by name.
         leaks: questions found in what the model was trained on; None where nothing is known of that.
         seconds: per stage of this call.
@@ -79,6 +80,7 @@ class EvaluateResult:
         truncated: questions whose passages were cut to fit the model; None where it read none, and in folders from
             before this was counted.
         unreadable: questions that do not fit even so, and count as answered wrongly; None likewise.
+        unspaced: questions with answers in a script without spaces between words (`elusive.unspaced`).
     """
 
     model: str | None
@@ -98,6 +100,7 @@ class EvaluateResult:
     out: str
     truncated: int | None = None
     unreadable: int | None = None
+    unspaced: int = 0
 
 
 def evaluate(
@@ -267,7 +270,7 @@ class _Run:
             groups=exam.n_groups,
             shots=config.n_shots if self.model else 0,
             rejected=n_rejected,
-            retrieval=hit_rates(answers, cuts=config.cuts, seed=seed),
+            retrieval=retrieval_rates(answers, cuts=config.cuts, seed=seed),
             forgetting=forgotten,
             leaks=leaks,
             seconds={stage: round(spent, 3) for stage, spent in self.seconds.items()},
@@ -275,6 +278,7 @@ class _Run:
             out=config.out,
             truncated=predictions.truncated,
             unreadable=predictions.unreadable,
+            unspaced=n_unspaced(answer.answers for answer in answers),
         )
         self.folder.finish({"result": asdict(result), "versions": versions()})
         return result

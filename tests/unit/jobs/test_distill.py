@@ -20,6 +20,7 @@ from elusive.distillation.result import DistillResult
 from elusive.errors import ElusiveError, FolderError
 from elusive.jobs import distill as job
 from elusive.jobs import distill_gate, distill_products
+from elusive.jobs.distill_data import read_all
 from elusive.jobs.distill_measuring import Measuring
 from elusive.jobs.distill_plan import plan_distill
 from elusive.models import ModelSource
@@ -507,3 +508,13 @@ def test_passages_that_are_an_index_of_the_retriever_are_not_embedded_again(
         for name in (str(tmp_path / "index"), towns.passages)
     ]
     assert planned[0] < planned[1]
+
+
+def test_sets_in_scripts_without_spaces_are_told(tmp_path: Path) -> None:
+    rows = [{"question": f"質問{n}は", "answers": [answer]} for n, answer in enumerate(("東京", "Orsk", "กรุงเทพ"))]
+    train = write_lines(tmp_path / "train.jsonl", [{"question": "where", "answers": ["大阪"]}])
+    dev = write_lines(tmp_path / "dev.jsonl", rows[:2])
+    test = write_lines(tmp_path / "test.jsonl", rows[2:])
+    given = {"train": train, "dev": dev, "test": test, "passages": train, "reader": "r", "retriever": "e", **ANY_READER}
+    [warning] = read_all(build(DistillConfig, given), on_rejected=print).warnings
+    assert warning.startswith("2 of the 3 questions have answers in a script without spaces")
