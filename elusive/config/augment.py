@@ -12,7 +12,7 @@ from elusive.config.scored import ScoredCorpusConfig
 class AugmentConfig(ScoredCorpusConfig):
     """Everything that `elusive augment` can be told; descriptions are its help."""
 
-    large: Place = option("tiny:large", MODELS, "Large model: a folder or Hub name.")
+    large: Place = option("tiny:large", MODELS, "Large model: a folder, GGUF file or Hub name.")
     small: Place = option("tiny:small", MODELS, "Small model of the same family.")
     revision_large: str | None = option(None, MODELS, "Branch, tag or commit of the large model.")
     revision_small: str | None = option(None, MODELS, "Branch, tag or commit of the small model.")
