@@ -28,7 +28,7 @@ class AugmentConfig(ScoredCorpusConfig):
     """Everything that `elusive augment` can be told; descriptions are its help."""
 
     small: Place = option(
-        "tiny:small", MODELS, "The model that reads the texts; for guides that compare two, the small one."
+        "tiny:small", MODELS, "The model that reads the texts, a folder, GGUF file or Hub name; of a pair, the small one."
     )
     large: Place | None = option(
         None,

@@ -49,7 +49,7 @@ class DistillConfig(EncodingConfig):
     test_split: str = option("train", QUESTIONS, "Split of --test, likewise.")
     limit: int | None = option(None, QUESTIONS, "Only the first N questions of each file: a preview.", ge=1)
 
-    reader: Place | None = option(None, MODELS, "The reader: a folder or Hub name.", metavar="MODEL")
+    reader: Place | None = option(None, MODELS, "The reader: a folder, GGUF file or Hub name.", metavar="MODEL")
     adapter: Place | None = option(None, MODELS, "A peft adapter on it.")
     reference: Place | None = option(
         None,

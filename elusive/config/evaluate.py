@@ -28,8 +28,8 @@ class EvaluateConfig(EncodingConfig):
     model: Place | None = option(
         None,
         MODELS,
-        "A model: a folder, a Hub name (name@revision pins it), or a folder of elusive pretrain. tiny:large unless "
-        "told; with --retriever, none unless told.",
+        "A model: a folder, GGUF file or Hub name (name@revision pins it), or a folder of elusive pretrain. tiny:large "
+        "unless told; with --retriever, none unless told.",
     )
     adapter: Place | None = option(None, MODELS, "A peft adapter on it.")
     retriever: Place | None = option(

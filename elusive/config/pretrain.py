@@ -44,7 +44,9 @@ class PretrainConfig(TextsConfig):
     )
     drop_by: DropBy = option("delete", DROPOUT, "With --fresh: take tokens out, or let them stand, seen by none.")
 
-    model: Place = option("tiny:large", MODELS, "The model that is to learn: a folder or Hub name.", metavar="MODEL")
+    model: Place = option(
+        "tiny:large", MODELS, "The model that is to learn: a folder, GGUF file or Hub name.", metavar="MODEL"
+    )
     revision: str | None = option(None, MODELS, "Its branch, tag or commit.")
     lora: int = option(16, TRAINING, "Rank of the LoRA adapter; 0 trains all weights.", ge=0)
     lora_alpha: int = option(16, TRAINING, "Its scale, times its rank.", ge=1)

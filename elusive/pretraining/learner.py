@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from elusive.data.atomic import write_json
 from elusive.errors import MissingExtraError, ModelError, OptionError
-from elusive.models import ModelSource, context_len, load_config, load_generative_model, load_tokenizer
+from elusive.models import ModelSource, context_len, load_config, load_generative_model, load_tokenizer, read_tokenizer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,12 +64,8 @@ def own_tokenizer(source: ModelSource) -> "PreTrainedTokenizerFast":
     Raises:
         ModelError: as `load_tokenizer`.
     """
-    from transformers import AutoTokenizer
-
     load_tokenizer(source)
-    return AutoTokenizer.from_pretrained(
-        source.path, revision=source.revision, trust_remote_code=source.trust_remote_code
-    )
+    return read_tokenizer(source)
 
 
 def row_len(source: ModelSource, asked: int | None) -> int:

@@ -26,6 +26,10 @@ def folder_of(source: ModelSource) -> Path:
     Raises:
         ModelError: no such folder or model, no access.
     """
+    if source.gguf:
+        raise ModelError(
+            f"{source.name}: an encoder cannot be loaded from a GGUF file; expected a folder with safetensors"
+        )
     folder = Path(source.path)
     if folder.is_dir():
         if (folder / _DISTILLED / MODULES).is_file() or is_separate(folder / _DISTILLED):
