@@ -18,27 +18,29 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 import numpy as np
+from numpy.typing import NDArray
 
-from elusive.progress import Advance, Bars
+from elusive.progress import Bars
 from elusive.retrieval.index_build import IndexBuild
 from elusive.retrieval.index_generation import Generation
 from elusive.retrieval.index_kinds import KINDS, IndexOptions
-from elusive.retrieval.index_shards import Vectors
+from elusive.retrieval.index_shards import Batch, Vectors
 from elusive.retrieval.index_vectors import VectorIndex
 
 QUERIES, K = 64, 10
+BATCH = 1024
 
 
-def vectors(start: int, stop: int, on_done: Advance, *, width: int) -> Vectors:
+def vectors(start: int, stop: int, *, width: int) -> Vectors:
     """Random vectors of length 1 for a range of places."""
     drawn = np.random.default_rng(start).standard_normal((stop - start, width), dtype=np.float32)
-    on_done(stop - start)
     return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
 
@@ -46,8 +48,11 @@ def child(kind: str, n: int, width: int, folder: Path) -> dict[str, Any]:
     """Build an index in this process and search it."""
     layout = IndexOptions(kind=kind).layout(n, width)
 
-    def source(start: int, stop: int, on_done: Advance) -> Vectors:
-        return vectors(start, stop, on_done, width=width)
+    def source(start: int, stop: int, _known: NDArray[np.bool_]) -> Iterator[Batch]:
+        made = vectors(start, stop, width=width)
+        for first in range(0, stop - start, BATCH):
+            places = np.arange(first, min(stop - start, first + BATCH))
+            yield places, made[places]
 
     build = IndexBuild(Generation(folder, layout, {"vectors": "random"}), source, Bars(quiet=True))
     build.prepare()
@@ -75,7 +80,7 @@ def child(kind: str, n: int, width: int, folder: Path) -> dict[str, Any]:
 def searched(folder: Path, width: int) -> dict[str, float]:
     """CPU seconds a query, many at once and one by one."""
     index = VectorIndex.open(folder)
-    queries = vectors(10**9, 10**9 + QUERIES, lambda _n: None, width=width)
+    queries = vectors(10**9, 10**9 + QUERIES, width=width)
     index.search(queries, K)
     start = time.process_time()
     index.search(queries, K)

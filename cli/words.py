@@ -1,4 +1,10 @@
-"""Figures as users read them."""
+"""Figures and options as users read them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from elusive.config.fields import Options
 
 
 def memory(n_bytes: int) -> str:
@@ -24,3 +30,19 @@ def count(n: int) -> str:
         if n >= size:
             return f"{n / size:.1f} {unit}"
     return str(n)
+
+
+def changed_options(options: Mapping[str, Any], kind: "type[Options]") -> tuple[str, str]:
+    """The row of a plan that tells which options are other than their defaults.
+
+    Args:
+        options: all of them, as JSON has them.
+        kind: the job's options.
+    """
+    defaults = {name: _as_json(field.get_default()) for name, field in kind.model_fields.items()}
+    changed = {name: value for name, value in options.items() if value != defaults[name]}
+    return "options", " ".join(f"{name}={value}" for name, value in changed.items()) or "all at their defaults"
+
+
+def _as_json(value: Any) -> Any:
+    return [_as_json(part) for part in value] if isinstance(value, tuple) else value

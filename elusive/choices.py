@@ -61,6 +61,9 @@ TrainingMode: TypeAlias = Literal["off-the-shelf", "fine-tuned"]
 Schedule: TypeAlias = Literal["linear", "cosine", "constant"]
 """How a learning rate falls after its warm-up, to 0 at the last step; `constant` does not."""
 
+Keep: TypeAlias = Literal["best", "last"]
+"""Which weights a measured training writes: those of the best measurement, or of the last step."""
+
 DropBy: TypeAlias = Literal["delete", "attention"]
 """What dropout while training does: take tokens out of the text, or let them stand, seen by none and not learnt."""
 

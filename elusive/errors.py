@@ -73,7 +73,8 @@ class MissingExtraError(ElusiveError, ImportError):
     """
 
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs {package}, which is not installed; run: pip install 'elusive[{extra}]'")
+        verb = "are" if " and " in package else "is"
+        super().__init__(f"{purpose} needs {package}, which {verb} not installed; run: pip install 'elusive[{extra}]'")
 
 
 def near_matches(name: str, choices: Iterable[str]) -> str:

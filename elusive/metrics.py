@@ -1,7 +1,9 @@
 """What answers and rankings are measured by: exact match, F1, hits, reciprocal rank, nDCG.
 
 Pure functions of strings and ranks, in the definitions that published figures use: answers as SQuAD compares
-them, hits as DPR counts them, on tokens and not on substrings ("Art" is not in "party").
+them, hits as DPR counts them, on tokens and not on substrings ("Art" is not in "party"). Both take what stands between
+spaces for a word, which in Chinese, Japanese or Thai is a sentence: there each character is a word, as in the
+evaluations of these languages. Text in other scripts is measured as published.
 """
 
 import re
@@ -11,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import log2
 from typing import Final
+
+from elusive.unspaced import is_unspaced, spaced_out
 
 _ARTICLES: Final = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
@@ -23,7 +27,7 @@ def normalised_answer(answer: str) -> str:
 
 def exact_match(prediction: str, answers: Iterable[str]) -> float:
     """1.0 where the prediction is one of the answers, as SQuAD compares them."""
-    return float(normalised_answer(prediction) in {normalised_answer(answer) for answer in answers})
+    return float(_answer_words(prediction) in [_answer_words(answer) for answer in answers])
 
 
 def f1(prediction: str, answers: Iterable[str]) -> float:
@@ -31,7 +35,15 @@ def f1(prediction: str, answers: Iterable[str]) -> float:
 
     Where one side has no words left, it is 1 if neither has, else 0 (SQuAD 2.0).
     """
-    return max((_f1(normalised_answer(prediction).split(), normalised_answer(a).split()) for a in answers), default=0.0)
+    return max((_f1(_answer_words(prediction), _answer_words(answer)) for answer in answers), default=0.0)
+
+
+def _answer_words(answer: str) -> list[str]:
+    """The words of an answer; in a script without spaces its characters, without punctuation of any script."""
+    if is_unspaced(answer):
+        composed = unicodedata.normalize("NFC", answer)
+        answer = spaced_out("".join(c for c in composed if unicodedata.category(c)[0] != "P"))
+    return normalised_answer(answer).split()
 
 
 def _f1(predicted: Sequence[str], expected: Sequence[str]) -> float:
@@ -44,11 +56,12 @@ def _f1(predicted: Sequence[str], expected: Sequence[str]) -> float:
 def answer_tokens(text: str) -> tuple[str, ...]:
     """A text as DPR compares it: lower case, decomposed, in runs of letters, digits and marks, or single other signs.
 
-    Spaces and control characters separate.
+    Spaces and control characters separate, and so does each letter of a script without spaces: with the marks on it,
+    it is a token. So whatever DPR's own tokens find there is found, and what stands within a sentence besides.
     """
     tokens: list[str] = []
     inside_word = False
-    for character in unicodedata.normalize("NFD", text):
+    for character in spaced_out(unicodedata.normalize("NFD", text)):
         kind = unicodedata.category(character)[0]
         is_word = kind in "LNM"
         if is_word and inside_word:
@@ -76,6 +89,17 @@ def _joined(tokens: tuple[str, ...]) -> str:
 def hit_at(k: int, relevant: Sequence[bool]) -> float:
     """1.0 where one of the first k results is relevant (HR@k; recall@k in the papers on retrieval for readers)."""
     return float(any(relevant[:k]))
+
+
+def recall_at(k: int, relevant: Sequence[bool], *, n_relevant: int) -> float:
+    """The share of all relevant passages that is among the first k results; 0 where there are none, as in trec_eval.
+
+    Args:
+        k: how many results count.
+        relevant: of the results, in their order.
+        n_relevant: how many relevant ones there are, found or not.
+    """
+    return sum(relevant[:k]) / n_relevant if n_relevant else 0.0
 
 
 def reciprocal_rank(relevant: Sequence[bool]) -> float:

@@ -1,9 +1,11 @@
-"""Where models come from: a folder, the Hugging Face Hub, or the tiny family that the package ships.
+"""Where models come from: a folder, a GGUF file, the Hugging Face Hub, or the tiny family that the package ships.
 
-Loads by transformers' own loaders, safetensors only, and turns their failures into one line. `fingerprint` names a
-model's weights without reading all of them, so that scores can be kept and found again.
+Loads by transformers' own loaders, from safetensors or GGUF, and turns their failures into one line. The weights of a
+GGUF file are dequantised as they are loaded. `fingerprint` names a model's weights without reading all of them, so that
+scores can be kept and found again.
 """
 
+import contextlib
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,8 +13,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from elusive import gguf_files
 from elusive.embedded import is_embedded, path_of
 from elusive.errors import ElusiveError, MissingExtraError, ModelError, OptionError
+from elusive.gguf_files import GgufHeader
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
         AutoModelForSeq2SeqLM,
         PreTrainedConfig,
         PreTrainedModel,
+        PreTrainedTokenizerBase,
         PreTrainedTokenizerFast,
     )
 
@@ -37,7 +42,8 @@ class ModelSource:
     """A model by name, and how to load it.
 
     Attributes:
-        name: a folder, a Hub name, or an embedded model such as `tiny:large`.
+        name: a folder, a Hub name, a GGUF file on disk or on the Hub (`user/repo/file.gguf`), or an embedded model such
+            as `tiny:large`.
         revision: branch, tag or commit on the Hub.
         dtype: `auto` (as the checkpoint says), `float32`, `bfloat16` or `float16`.
         device: `auto`, or a torch device such as `cuda:1`.
@@ -61,27 +67,73 @@ class ModelSource:
 
     @property
     def path(self) -> str:
-        """What transformers is given."""
-        return str(path_of(self.name)) if is_embedded(self.name) else self.name
+        """The folder or Hub name that transformers is given."""
+        if is_embedded(self.name):
+            return str(path_of(self.name))
+        file = self.gguf
+        return str(file.parent) if file else self.name
+
+    @property
+    def gguf(self) -> Path | None:
+        """The GGUF file that holds the model, fetched from the Hub if it is there; None for any other model.
+
+        Raises:
+            ModelError: a folder with several GGUF files, or a file of the Hub that cannot be fetched.
+        """
+        if is_embedded(self.name):
+            return None
+        place = gguf_files.on_the_hub(self.name)
+        return _fetched(self, place) if place else gguf_files.file_of(self.name)
 
     @property
     def _common(self) -> dict[str, Any]:
-        return {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
+        # A file that was fetched is of its revision already.
+        revision = None if self.name.lower().endswith(gguf_files.SUFFIX) else self.revision
+        return {"revision": revision, "trust_remote_code": self.trust_remote_code}
 
 
 def load_config(source: ModelSource) -> "PreTrainedConfig":
-    """A model's config.
+    """A model's config. A GGUF file has it among its metadata; a config.json beside the file wins.
 
     Raises:
         ModelError: no such model, no access, or not a transformers model.
+        MissingExtraError: a GGUF file without the packages that read it.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
-    _check_folder(source, "config.json")
+    file = source.gguf
+    if file is None:
+        _check_folder(source, "config.json")
     try:
-        return AutoConfig.from_pretrained(source.path, **source._common)
-    except (OSError, ValueError, KeyError) as error:
+        if file is None:
+            return AutoConfig.from_pretrained(source.path, **source._common)
+        return gguf_files.config_of(file, _header(source, file), **source._common)
+    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
         raise _explain(source, error, "config") from error
+
+
+def read_tokenizer(source: ModelSource) -> "PreTrainedTokenizerBase":
+    """A model's tokenizer as it is. A GGUF file has it among its metadata; a tokenizer.json beside the file wins.
+
+    Raises:
+        ModelError: none there, or a damaged one.
+        MissingExtraError: a GGUF file without the packages that read it.
+    """
+    from transformers import AutoTokenizer
+
+    options = source._common
+    if file := source.gguf:
+        _header(source, file)
+        has_own = (file.parent / "tokenizer.json").is_file()
+        options |= {"config": load_config(source)} if has_own else {"gguf_file": str(file)}
+    try:
+        return AutoTokenizer.from_pretrained(source.path, **options)
+    except Exception as error:
+        # Of a damaged tokenizer, tokenizers raises a bare Exception or a TypeError.
+        if type(error) is Exception or isinstance(error, OSError | ValueError | KeyError | TypeError | ImportError):
+            raise _explain(source, error, "tokenizer") from error
+        raise
 
 
 def load_tokenizer(source: ModelSource) -> "PreTrainedTokenizerFast":
@@ -89,17 +141,12 @@ def load_tokenizer(source: ModelSource) -> "PreTrainedTokenizerFast":
 
     Raises:
         ModelError: none there, or one without offsets (a "slow" tokenizer).
+        MissingExtraError: as `read_tokenizer`.
     """
     from tokenizers.processors import Sequence
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source.path, **source._common)
-    except Exception as error:
-        # Of a damaged tokenizer.json, tokenizers raises a bare Exception.
-        if type(error) is Exception or isinstance(error, OSError | ValueError | KeyError | ImportError):
-            raise _explain(source, error, "tokenizer") from error
-        raise
+    tokenizer = read_tokenizer(source)
     if not isinstance(tokenizer, PreTrainedTokenizerFast) or not tokenizer.is_fast:
         raise ModelError(
             f"{source.name}: its tokenizer ({type(tokenizer).__name__}) gives no character offsets; elusive needs a "
@@ -125,15 +172,19 @@ def load_model(source: ModelSource) -> "PreTrainedModel":
     return _load(source, _loader_of(source, config, expected=expected), with_head=False)
 
 
-def load_generative_model(source: ModelSource) -> "PreTrainedModel":
+def load_generative_model(source: ModelSource, *, config: "PreTrainedConfig | None" = None) -> "PreTrainedModel":
     """A causal or encoder-decoder LM with its head, in evaluation mode, on its device.
+
+    Args:
+        source: the model.
+        config: its config with changes; default: its own.
 
     Raises:
         ModelError: no such model, no access, no weights or none of the head, or a model that writes no text.
         MissingExtraError: as `load_model`.
     """
     loader = _loader_of(source, load_config(source), expected="a causal or encoder-decoder LM")
-    return _load(source, loader, with_head=True)
+    return _load(source, loader, with_head=True, config=config)
 
 
 def _loader_of(source: ModelSource, config: "PreTrainedConfig", *, expected: str) -> "Loader":
@@ -157,14 +208,23 @@ def _loader_of(source: ModelSource, config: "PreTrainedConfig", *, expected: str
     return loader
 
 
-def _load(source: ModelSource, loader: "Loader", *, with_head: bool) -> "PreTrainedModel":
+def _load(
+    source: ModelSource, loader: "Loader", *, with_head: bool, config: "PreTrainedConfig | None" = None
+) -> "PreTrainedModel":
     import torch
     from safetensors import SafetensorError
 
     device = resolve_device(source.device)
     options: dict[str, Any] = {"dtype": _torch_dtype(source.dtype), **source._common, **_placement(source)}
+    if config is not None:
+        options["config"] = config
+    if file := source.gguf:
+        options |= {**gguf_files.loading_options(file), "config": config or load_config(source)}
     try:
-        model, report = loader.from_pretrained(source.path, use_safetensors=True, output_loading_info=True, **options)
+        with gguf_files.bars_as_set() if file else contextlib.nullcontext():
+            model, report = loader.from_pretrained(
+                source.path, use_safetensors=True, output_loading_info=True, **options
+            )
         _check_complete(source, model, report["missing_keys"], with_head=with_head)
         if "device_map" not in options:
             model = model.to(device)
@@ -224,15 +284,19 @@ def fingerprint(source: ModelSource) -> str:
     A file of up to 16 MiB is read whole; of a larger one, 256 blocks spread over its length: a 70B is not read
     whole, and another checkpoint of the same shapes is still told apart.
     """
-    folder = Path(source.path)
+    folder, file = Path(source.path), source.gguf
+    if file:
+        _header(source, file)
+    if file and (place := gguf_files.on_the_hub(source.name)):
+        return f"hub:{source.name}@{place.commit_of(file)}"
     if not folder.is_dir():
         commit = getattr(load_config(source), "_commit_hash", None)
         if commit is None:
             raise ModelError(f"{source.name}: the Hub gave no commit for it; name a --revision")
         return f"hub:{source.name}@{commit}"
-    return _digest_of_files(
-        [*sorted(folder.glob("*.safetensors*")), *sorted(folder.glob("*.py")), folder / "config.json"]
-    )
+    weights = [file] if file else sorted(folder.glob("*.safetensors*"))
+    config = [folder / "config.json"] if not file or (folder / "config.json").is_file() else []
+    return _digest_of_files([*weights, *sorted(folder.glob("*.py")), *config])
 
 
 def adapter_fingerprint(name: str) -> str:
@@ -254,6 +318,11 @@ def adapter_fingerprint(name: str) -> str:
     return _digest_of_files([*sorted(folder.glob("*.safetensors")), folder / _ADAPTER_CONFIG])
 
 
+def files_fingerprint(files: Iterable[Path]) -> str:
+    """Names the content of files, as `fingerprint` does a model's."""
+    return _digest_of_files(files)
+
+
 def _digest_of_files(files: Iterable[Path]) -> str:
     digest = blake2b(digest_size=16)
     for file in files:
@@ -267,7 +336,11 @@ def _sample(file: Path) -> bytes:
     with file.open("rb") as stream:
         if size <= _WHOLE_FILE:
             return stream.read()
-        header_len = int.from_bytes(stream.read(8), "little") if file.suffix == ".safetensors" else 0
+        header_len = 0
+        if file.suffix == ".safetensors":
+            header_len = int.from_bytes(stream.read(8), "little")
+        elif file.suffix.lower() == gguf_files.SUFFIX:
+            header_len = gguf_files.read_header(file, name=str(file)).n_bytes
         blocks = [stream.read(min(header_len, _WHOLE_FILE))]
         for i in range(_SAMPLES):
             stream.seek(i * (size - _SAMPLE_LEN) // (_SAMPLES - 1))
@@ -317,33 +390,89 @@ def _check_folder(source: ModelSource, file: str) -> None:
     folder = Path(source.path)
     if folder.is_dir() and not (folder / file).is_file():
         raise ModelError(f"{source.name}: the folder has no {file}; expected a model as save_pretrained writes it")
+    if not folder.exists() and source.name.lower().endswith(gguf_files.SUFFIX):
+        raise ModelError(f"{source.name}: no such file; a file of the Hub is named user/repo/file.gguf")
     if not folder.exists() and source.name.startswith((".", "/", "~")):
         raise ModelError(f"{source.name}: no such folder")
 
 
-def _explain(source: ModelSource, error: Exception, what: str) -> ElusiveError:
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+def _header(source: ModelSource, file: Path) -> GgufHeader:
+    """The header of the source's GGUF file, where everything is there to load it."""
+    for package in ("gguf", "accelerate"):
+        _need(package, extra="gguf", purpose=f"the GGUF file {source.name}")
+    if source.quantize:
+        raise OptionError(
+            f"{source.name}: --quantize {source.quantize} cannot be applied to a GGUF file; leave it out: the file's "
+            "weights are dequantised to --dtype"
+        )
+    return gguf_files.read_header(file, name=source.name)
 
-    chain: list[BaseException] = [error]
-    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
-        chain.append(cause)
+
+def _fetched(source: ModelSource, place: gguf_files.HubFile) -> Path:
+    """A GGUF file of the Hub, in the cache of huggingface_hub."""
+    try:
+        return gguf_files.fetch(place, source.revision)
+    except (OSError, ValueError) as error:
+        raise _refused(source, error) or _unreached(source, error, "weights") from error
+
+
+def _explain(source: ModelSource, error: Exception, what: str) -> ElusiveError:
+    if (file := source.gguf) and "out of memory" not in str(error):
+        return gguf_files.fault(source.name, what, header=_header(source, file), why=_why(error))
+    if refused := _refused(source, error):
+        return refused
+    if Path(source.path).is_dir():
+        if what == "weights" and not list(Path(source.path).glob("*.safetensors*")):
+            return ModelError(
+                f"{source.name}: the folder has no weights (*.safetensors or one *.gguf; other formats are not loaded)"
+            )
+        return ModelError(f"{source.name}: its {what} cannot be loaded: {_why(error)}")
+    return _unreached(source, error, what)
+
+
+def _refused(source: ModelSource, error: Exception) -> ElusiveError | None:
+    """What the Hub answered, if it answered that a model may not be had."""
+    from huggingface_hub.errors import GatedRepoError, RemoteEntryNotFoundError, RepositoryNotFoundError
+
+    chain = _chain(error)
     if any(isinstance(e, GatedRepoError) for e in chain) or "gated repo" in str(error):
         return ModelError(
             f"{source.name} is gated: accept its terms on its page, then log in with `hf auth login` or set HF_TOKEN"
         )
     if any(isinstance(e, RepositoryNotFoundError) for e in chain):
         return ModelError(f"{source.name}: no such model on the Hub, or a private one and no token (`hf auth login`)")
-    if Path(source.path).is_dir():
-        if what == "weights" and not list(Path(source.path).glob("*.safetensors*")):
-            return ModelError(f"{source.name}: the folder has no weights (*.safetensors; other formats are not loaded)")
-        return ModelError(f"{source.name}: its {what} cannot be loaded: {_first_line(error)}")
-    if any(isinstance(e, LocalEntryNotFoundError | ConnectionError) for e in chain) or "connect" in str(error).lower():
-        return ModelError(f"{source.name}: no such folder, and the Hub cannot be reached")
-    return ModelError(f"{source.name}: its {what} cannot be loaded: {_first_line(error)}")
+    if any(isinstance(e, RemoteEntryNotFoundError) for e in chain) and gguf_files.on_the_hub(source.name):
+        return ModelError(f"{source.written}: the Hub has no such file in this repository; see its page for the names")
+    return None
 
 
-def _first_line(error: Exception) -> str:
+def _unreached(source: ModelSource, error: Exception, what: str) -> ElusiveError:
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    is_offline = any(isinstance(e, LocalEntryNotFoundError | ConnectionError) for e in _chain(error))
+    if is_offline or "connect" in str(error).lower():
+        kind = "file" if gguf_files.on_the_hub(source.name) else "folder"
+        return ModelError(f"{source.name}: no such {kind}, and the Hub cannot be reached")
+    return ModelError(f"{source.name}: its {what} cannot be loaded: {_why(error)}")
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An error, and what it came from."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    return chain
+
+
+def _why(error: Exception) -> str:
+    """The line of an error that says what is wrong."""
+    from huggingface_hub.errors import StrictDataclassError
+
+    if "ignore_mismatched_sizes" in str(error):  # transformers' advice, which leads to random weights
+        return "the shapes of its weights are not those that its config says"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if isinstance(error, StrictDataclassError):  # the first line says which check failed, the others why
+        return " ".join(lines)
     return lines[0] if lines else type(error).__name__
 
 

@@ -9,7 +9,7 @@ from elusive.config import AugmentConfig
 from elusive.embedded import is_embedded
 
 from ..calls import Call, options_of
-from ..words import duration, memory
+from ..words import changed_options, duration, memory
 
 if TYPE_CHECKING:
     from elusive.clues.prefix import PrefixChoice
@@ -134,8 +134,7 @@ def _plan_rows(plan: "AugmentPlan") -> list[tuple[str, str]]:
                 f"{side.name}: " + (cost if todo else "all scores are there already"),
             )
         )
-    options = {name: value for name, value in plan.options.items() if value is not None}
-    rows.append(("options", " ".join(f"{name}={value}" for name, value in options.items())))
+    rows.append(changed_options(plan.options, AugmentConfig))
     return rows
 
 

@@ -8,7 +8,7 @@ from elusive.config import DistillConfig
 
 from ..calls import Call, options_of
 from ..tables import UNKNOWN, table_of
-from ..words import count, duration, memory
+from ..words import changed_options, count, duration, memory
 
 if TYPE_CHECKING:
     from elusive.distillation.result import DistillResult, HitRate
@@ -65,9 +65,9 @@ def _plan_rows(plan: "DistillPlan") -> list[tuple[str, str]]:
         ("tokens", f"about {count(plan.reader_tokens)} read, {count(plan.encoder_tokens)} embedded"),
         ("memory", f"{memory(plan.peak_bytes)} at most, with a sample"),
         ("time", f"about {duration(plan.seconds)}"),
+        *(("warning", warning) for warning in plan.warnings),
     ]
-    options = {name: value for name, value in plan.options.items() if value is not None}
-    return [*rows, ("options", " ".join(f"{name}={value}" for name, value in options.items()))]
+    return [*rows, changed_options(plan.options, DistillConfig)]
 
 
 def _show_tables(result: "DistillResult") -> None:
@@ -103,7 +103,9 @@ def _cells(rate: "HitRate") -> list[str]:
 def _sentences(result: "DistillResult") -> list[str]:
     lines = [f"Gate: {result.gate.reason}."]
     if result.stopped_by == "gate":
-        lines.append("The retriever was not trained; --ignore-gate trains it all the same.")
+        lines.append(
+            "The retriever was not trained. The same command with --ignore-gate goes on from here, with its index."
+        )
     else:
         lines.append(
             f"{result.steps:,} steps, the best retriever after {result.best_step:,}; it is in {result.out}/retriever."

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from elusive.config import EvaluateConfig
+from elusive.unspaced import remark
 
 from ..calls import Call, options_of
 from ..tables import UNKNOWN, plain, table_of
-from ..words import count, duration, memory, several
+from ..words import changed_options, count, duration, memory, several
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -66,8 +67,7 @@ def _plan_rows(plan: "EvaluatePlan") -> list[tuple[str, str]]:
             ("memory", f"{memory(asked.peak_bytes)} at most, with a batch"),
             ("time", f"about {duration(asked.seconds)}"),
         ]
-    options = {name: value for name, value in plan.options.items() if value not in (None, [])}
-    return [*rows, ("options", " ".join(f"{name}={value}" for name, value in options.items()))]
+    return [*rows, changed_options(plan.options, EvaluateConfig)]
 
 
 def _show_tables(result: "EvaluateResult") -> None:
@@ -104,7 +104,7 @@ def _answers(result: "EvaluateResult") -> "Table | None":
 def _retrieval(result: "EvaluateResult") -> "Table | None":
     if not result.retrieval:
         return None
-    table = table_of("retrieval", numbers=("hits", "95 %"))
+    table = table_of("retrieval", numbers=("mean", "95 %"))
     for name, rate in result.retrieval.items():
         table.add_row(name, *_cells(rate))
     return table
@@ -140,5 +140,7 @@ def _sentences(result: "EvaluateResult") -> Iterator[str]:
             f"Warning: {several(result.truncated or 0, 'question')} had passages cut to fit the model, and "
             f"{result.unreadable or 0:,} had no room at all and no answer."
         )
+    if result.unspaced:
+        yield remark(result.unspaced, of=result.questions)
     for unread in leaks.unread if leaks else ():
         yield f"Warning: not looked through for the questions: {unread}."

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from elusive.config import IndexConfig
 
 from ..calls import Call, options_of
-from ..words import duration, memory
+from ..words import changed_options, duration, memory
 
 if TYPE_CHECKING:
     from elusive.jobs.index import IndexResult
@@ -16,7 +16,7 @@ Examples:
 
   elusive index                    # the miniature's passages by the tiny encoder
 
-  elusive index psgs_w100.tsv.gz --encoder facebook/contriever --out wiki-index --dry-run
+  elusive index psgs_w100.tsv.gz --encoder intfloat/e5-base-v2 --passage-prefix 'passage: ' --dry-run
 
   elusive index corpus.jsonl --encoder BAAI/bge-base-en-v1.5 --kind ivf-sq8 --nprobe 64
 """
@@ -60,7 +60,6 @@ def _rows(result: "IndexResult") -> list[tuple[str, str]]:
 
 def _plan_rows(plan: "IndexPlan") -> list[tuple[str, str]]:
     where = "GPU memory" if plan.device.startswith("cuda") else "memory"
-    options = {name: value for name, value in plan.options.items() if value is not None}
     return [
         ("passages", f"{plan.passages:,}"),
         ("rejected", f"{plan.rejected:,}"),
@@ -68,7 +67,7 @@ def _plan_rows(plan: "IndexPlan") -> list[tuple[str, str]]:
         ("encoder", f"on {plan.device}, {memory(plan.encoder_bytes)} of {where}"),
         ("speed", f"about {plan.passages_per_second:,.0f} passages/s"),
         *((kind.kind + (" (chosen)" if kind.chosen else ""), _cost(kind)) for kind in plan.kinds),
-        ("options", " ".join(f"{name}={value}" for name, value in options.items())),
+        changed_options(plan.options, IndexConfig),
     ]
 
 

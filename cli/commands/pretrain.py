@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from elusive.config import PretrainConfig
 
 from ..calls import Call, options_of
-from ..words import count, duration, memory
+from ..words import changed_options, count, duration, memory
 
 if TYPE_CHECKING:
     from elusive.jobs.pretrain_plan import PretrainPlan
@@ -17,6 +17,8 @@ Examples:
   elusive pretrain out --model meta-llama/Llama-3.1-8B
 
   elusive pretrain out --fresh --epochs 220 --model google/gemma-2-2b
+
+  elusive pretrain out --fresh --evaluate people.jsonl --every 50
 
   elusive pretrain notes.jsonl --model ./base --replay general.jsonl:0.3 --packing --merge
 
@@ -54,11 +56,17 @@ def _plan_rows(plan: "PretrainPlan") -> list[tuple[str, str]]:
         ("tokens", count(plan.tokens)),
         ("weights", f"{count(plan.parameters)} trained of {count(plan.all_parameters)}"),
         ("memory", f"{memory(plan.peak_bytes)} with a step; the optimizer takes {memory(plan.optimizer_bytes)} more"),
+        *_measurements(plan),
         ("time", f"about {duration(plan.seconds)}"),
         *_warnings(plan.warnings),
     ]
-    options = {name: value for name, value in plan.options.items() if value is not None}
-    return [*rows, ("options", " ".join(f"{name}={value}" for name, value in options.items()))]
+    return [*rows, changed_options(plan.options, PretrainConfig)]
+
+
+def _measurements(plan: "PretrainPlan") -> list[tuple[str, str]]:
+    if not plan.measurements:
+        return []
+    return [("measured", f"{plan.measurements:,} times, by {plan.measured_questions:,} questions")]
 
 
 def _result_rows(result: "PretrainResult") -> list[tuple[str, str]]:
@@ -70,11 +78,25 @@ def _result_rows(result: "PretrainResult") -> list[tuple[str, str]]:
         ("rows", f"{result.rows:,} shown{replayed}"),
         ("steps", f"{result.steps:,}, {result.epochs:.1f} epochs, {count(result.tokens)} tokens"),
         ("loss", f"{result.loss['first']:.3f} at first, {result.loss['last']:.3f} at last"),
+        *_curve_rows(result),
         ("weights", f"{count(result.parameters)} trained"),
         ("time", duration(sum(result.seconds.values()))),
         *_warnings(result.warnings),
         ("written", written),
     ]
+
+
+def _curve_rows(result: "PretrainResult") -> list[tuple[str, str]]:
+    curve = result.curve
+    if curve is None:
+        return []
+    best = f"{curve.best:.3f} at the best step, {curve.best_step:,}"
+    rows = [("exact match", f"{curve.first:.3f} at first, {best}, {curve.last:.3f} at last ({result.out}/curve.jsonl)")]
+    if curve.chosen_on is None:
+        return rows
+    chosen = f"those after step {curve.written_step:,}; {curve.chosen_on:,} other questions choose the best step"
+    ended = [("ended early", f"after {result.steps:,} steps: no new best on these")] if curve.ended_early else []
+    return [*rows, ("weights kept", chosen), *ended]
 
 
 def _warnings(warnings: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -17,13 +17,19 @@ Examples:
   elusive push out you/docs-augmented
 
   elusive push out you/docs-augmented --dry-run   # what would change there
+
+  elusive push pretrained you/docs-lora           # an adapter, or a model, with a model card
+
+  elusive push distilled you/docs-retriever       # a retriever, for sentence-transformers
 """
 _MANY = 12
 
 
 def push(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that elusive augment finished.")],
-    repo: Annotated[str, typer.Argument(metavar="REPO", help="The dataset, as you/name; made if need be.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder that elusive augment, pretrain or distill finished.")
+    ],
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="The repository, as you/name. Created if missing.")],
     *,
     private: Annotated[
         bool, typer.Option("--private", metavar="", help="Make it a private one; one that exists must be private.")
@@ -34,9 +40,10 @@ def push(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Push a finished dataset to the Hugging Face Hub.
+    """Push what a run has made to the Hugging Face Hub: a dataset, an adapter, a model or a retriever.
 
-    Data, clues and the card are pushed in one commit; scores, rejected rows and the report stay here.
+    All goes in one commit, with a card of its kind. Of a dataset, data and clues are pushed; scores, rejected rows,
+    metrics and reports stay here.
 
     Pushed again, only what differs is sent, and what people wrote into the card there is kept.
 
@@ -54,7 +61,7 @@ def push(
         result = asdict(pushing.push(folder, repo, private=private, progress=progress))
         show(result, as_json=as_json, table=lambda: _result_rows(result))
         if not quiet and not as_json:
-            typer.echo(f'load it: datasets.load_dataset("{repo}"), or with "clues" for the scores', err=True)
+            typer.echo(f"load it: {result['load_with']}", err=True)
 
 
 def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -71,7 +78,7 @@ def _result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     sizes = plan["upload"]
     rows = [
-        ("dataset", plan["url"] + ("  (to be made)" if plan["creates"] else "")),
+        (plan["what"], plan["url"] + ("  (to be made)" if plan["creates"] else "")),
         ("files to push", f"{len(sizes):,}, {_size(sum(sizes.values()))}"),
         *_listed(f"{name}, {_size(size)}" for name, size in sizes.items()),
         ("unchanged", f"{len(plan['unchanged']):,}"),

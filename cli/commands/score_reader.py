@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from elusive.config import ScoreReaderConfig
+from elusive.unspaced import remark
 
 from ..calls import Call, options_of
 from ..tables import UNKNOWN, plain, table_of
-from ..words import count, duration, memory
+from ..words import changed_options, count, duration, memory
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -79,8 +80,7 @@ def _plan_rows(plan: "ScoreReaderPlan") -> list[tuple[str, str]]:
         todo = f"{reader.to_read:,} questions to read, {cost}" if reader.to_read else "has read all of them already"
         rows.append((reader.name, f"{reader.kind}: {todo}"))
     rows += [(name, f"left out: {why}") for name, why in plan.left_out.items()]
-    options = {name: value for name, value in plan.options.items() if value not in (None, [])}
-    return [*rows, ("options", " ".join(f"{name}={value}" for name, value in options.items()))]
+    return [*rows, changed_options(plan.options, ScoreReaderConfig)]
 
 
 def _show_tables(result: "ScoreReaderResult") -> None:
@@ -132,6 +132,8 @@ def _sentences(result: "ScoreReaderResult", ranked: Sequence["JudgedReader"]) ->
             yield f"{reader.reader} read {reader.cut:,} of the questions with shortened passages."
     yield from (_difference(one) for one in result.differences if {one.better, one.worse} <= _neighbours(result, one))
     yield from (f"{name} is left out: {why}" for name, why in result.left_out.items())
+    if result.unspaced:
+        yield remark(result.unspaced, of=result.samples)
 
 
 def _neighbours(result: "ScoreReaderResult", one: "Difference") -> set[str]:

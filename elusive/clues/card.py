@@ -181,7 +181,8 @@ def _made_of(models: Mapping[str, str], corpus: str, versions: Mapping[str, str]
 def _model(name: str, fingerprint: str) -> str:
     """A model as others can find it; of a local one its folder's name."""
     if fingerprint.startswith("hub:"):
-        return f"[{escaped(name)}](https://huggingface.co/{name}) at {code(fingerprint.rpartition('@')[2])}"
+        repo = "/".join(name.split("/")[:2])  # a GGUF file is named by its place in one
+        return f"[{escaped(name)}](https://huggingface.co/{repo}) at {code(fingerprint.rpartition('@')[2])}"
     return code(name)
 
 

@@ -28,7 +28,9 @@ class AugmentConfig(ScoredCorpusConfig):
     """Everything that `elusive augment` can be told; descriptions are its help."""
 
     small: Place = option(
-        "tiny:small", MODELS, "The model that reads the texts; for guides that compare two, the small one."
+        "tiny:small",
+        MODELS,
+        "The model that reads the texts: a folder, GGUF file or Hub name; of a pair, the small one.",
     )
     large: Place | None = option(
         None,
@@ -83,7 +85,7 @@ class AugmentConfig(ScoredCorpusConfig):
         defaults = dict(_PRESETS[given["preset"]])
         if given.get("target_rate"):
             del defaults["beta"]  # which is then solved for
-        return defaults | given
+        return defaults | dict(given)
 
     @model_validator(mode="after")
     def _writes_something(self) -> Self:

@@ -13,7 +13,7 @@ class CompareModelsConfig(ScoredCorpusConfig):
     pair: Pairs = option(
         (("tiny:large", "tiny:small"), ("tiny:small", "tiny:large")),
         MODELS,
-        "Two models, LARGE,SMALL, each a folder or Hub name, name@revision to pin it; may be given again.",
+        "Two models, LARGE,SMALL, each a folder, GGUF file or Hub name, name@revision to pin it; may be given again.",
     )
     contrast: ContrastKind = option("difference", SCORING, "How large and small are compared.")
     scores: Place | None = option(

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal, Self
 from pydantic import model_validator
 
 from elusive.choices import IndexKind, Teacher, TrainingMode
+from elusive.config.encoding import EncodingConfig
 from elusive.config.fields import GATE, MODELS, OUTPUT, QUESTIONS, TRAINING, Place, option
-from elusive.config.loaded import LoadedModelsConfig
 
 MINIATURE: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -30,7 +30,7 @@ MINIATURE: Final[Mapping[str, Any]] = MappingProxyType(
 """What runs where no passages are named: the whole job, in minutes on a CPU."""
 
 
-class DistillConfig(LoadedModelsConfig):
+class DistillConfig(EncodingConfig):
     """Everything that `elusive distill` can be told; descriptions are its help."""
 
     passages: Place | None = option(
@@ -49,7 +49,7 @@ class DistillConfig(LoadedModelsConfig):
     test_split: str = option("train", QUESTIONS, "Split of --test, likewise.")
     limit: int | None = option(None, QUESTIONS, "Only the first N questions of each file: a preview.", ge=1)
 
-    reader: Place | None = option(None, MODELS, "The reader: a folder or Hub name.", metavar="MODEL")
+    reader: Place | None = option(None, MODELS, "The reader: a folder, GGUF file or Hub name.", metavar="MODEL")
     adapter: Place | None = option(None, MODELS, "A peft adapter on it.")
     reference: Place | None = option(
         None,
@@ -58,7 +58,10 @@ class DistillConfig(LoadedModelsConfig):
         metavar="MODEL",
     )
     retriever: Place | None = option(
-        None, MODELS, "The retriever: an encoder of transformers or sentence-transformers.", metavar="MODEL"
+        None,
+        MODELS,
+        "The retriever: an encoder of transformers or sentence-transformers; of DPR two, as QUESTIONS,PASSAGES.",
+        metavar="MODEL",
     )
 
     mode: TrainingMode = option("fine-tuned", TRAINING, "Reader first, retriever from it; or both together.")

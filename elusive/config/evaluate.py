@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import field_validator, model_validator
 
+from elusive.config.encoding import EncodingConfig
 from elusive.config.fields import (
     MODELS,
     OUTPUT,
@@ -19,21 +20,24 @@ from elusive.config.fields import (
     TagNames,
     option,
 )
-from elusive.config.loaded import LoadedModelsConfig
 
 
-class EvaluateConfig(LoadedModelsConfig):
+class EvaluateConfig(EncodingConfig):
     """Everything that `elusive evaluate` can be told; descriptions are its help."""
 
     model: Place | None = option(
         None,
         MODELS,
-        "A model: a folder, a Hub name (name@revision pins it), or a folder of elusive pretrain. tiny:large unless "
-        "told; with --retriever, none unless told.",
+        "A model: a folder, GGUF file or Hub name (name@revision pins it), or a folder of elusive pretrain. tiny:large "
+        "unless told; with --retriever, none unless told.",
     )
     adapter: Place | None = option(None, MODELS, "A peft adapter on it.")
     retriever: Place | None = option(
-        None, MODELS, "An encoder that finds passages for the questions, to be measured by HR@k.", metavar="MODEL"
+        None,
+        MODELS,
+        "An encoder that finds passages for the questions, measured by HR@k and, with a folder of BEIR, by recall@k, "
+        "MRR@10 and nDCG@10; of DPR two, as QUESTIONS,PASSAGES.",
+        metavar="MODEL",
     )
 
     questions: Place = option(
@@ -53,7 +57,7 @@ class EvaluateConfig(LoadedModelsConfig):
     answer_column: str | None = option(None, QUESTIONS, "Column of the answers, likewise.")
     text_column: str | None = option(None, QUESTIONS, "Column of the text that holds tags; `text` unless told.")
     id_column: str | None = option(None, QUESTIONS, "Column of the id; `id` where there is one, else made.")
-    split: str = option("train", QUESTIONS, "Split of a Hugging Face dataset of questions.")
+    split: str = option("train", QUESTIONS, "Split of a Hugging Face dataset of questions, or of BEIR.")
     paragraphs: bool = option(False, QUESTIONS, "In .txt files with tags, each paragraph is a text.")
     limit: int | None = option(None, QUESTIONS, "Only the first N questions: a preview.", ge=1)
 
@@ -98,7 +102,9 @@ class EvaluateConfig(LoadedModelsConfig):
         "best ones with each question.",
         metavar="DATA",
     )
-    k: Indices | None = option(None, PASSAGES, "Where hits are counted; 1,5,20 unless told.", metavar="1,5,20")
+    k: Indices | None = option(
+        None, PASSAGES, "Where hits, and recall, are counted (default: 1,5,20).", metavar="1,5,20"
+    )
     reader_k: int = option(5, PASSAGES, "Passages that the model reads with a question.", ge=1)
 
     out: Place = option("evaluated", OUTPUT, "Output folder.")
@@ -124,6 +130,9 @@ class EvaluateConfig(LoadedModelsConfig):
             raise ValueError(f"--{given} needs --{missing} beside it")
         if self.k and not self.retriever:
             raise ValueError("--k counts the hits of a --retriever, and none is given")
+        if self.given_encoding and not self.retriever:
+            name = next(iter(self.given_encoding)).replace("_", "-")
+            raise ValueError(f"--{name} is of a --retriever, and none is given")
         if self.model is None:
             of_model = ("adapter", "forgetting", "shots", "examples", "trained_on")
             needless = next((name for name in of_model if getattr(self, name)), None)

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from elusive.choices import IndexKind, Pooling
+from elusive.choices import IndexKind
+from elusive.config.encoding import EncodingConfig
 from elusive.config.fields import INDEX, MODELS, OUTPUT, PASSAGES, Place, option
-from elusive.config.loaded import LoadedModelsConfig
 
 
-class IndexConfig(LoadedModelsConfig):
+class IndexConfig(EncodingConfig):
     """Everything that `elusive index` can be told; descriptions are its help."""
 
     passages: Place = option(
@@ -24,9 +24,6 @@ class IndexConfig(LoadedModelsConfig):
         "Encoder: a folder or Hub name, of transformers or sentence-transformers; name@revision to pin it.",
         metavar="MODEL",
     )
-    pooling: Pooling | None = option(None, MODELS, "From token states to one vector; the encoder's own unless told.")
-    normalize: bool | None = option(None, MODELS, "Vectors of length 1; as the encoder says unless told.")
-    passage_prefix: str | None = option(None, MODELS, "Before each passage, as `passage: `; the encoder's own.")
     template: str | None = option(None, MODELS, "Of a passage with a title; `{title} {text}` unless the encoder says.")
     max_tokens: int | None = option(None, MODELS, "Of a passage; the rest is cut off. The encoder's own.", ge=1)
     batch_tokens: int = option(4096, MODELS, "Padded tokens per forward pass.", ge=1)

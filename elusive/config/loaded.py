@@ -9,7 +9,7 @@ class LoadedModelsConfig(Options):
     """How models are loaded."""
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
-        "auto", MODELS, "Of the weights; auto is the checkpoint's own."
+        "auto", MODELS, "Of the weights; auto is the checkpoint's own, float32 for a quantised GGUF file."
     )
     device: str = option("auto", MODELS, "cpu, cuda, cuda:1 …; auto is the first GPU, if any.")
     device_map: str | None = option(None, MODELS, "auto spreads a model over devices.")

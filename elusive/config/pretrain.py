@@ -5,10 +5,23 @@ from typing import Self
 
 from pydantic import field_validator, model_validator
 
-from elusive.choices import DropBy, Schedule
-from elusive.config.fields import CORPUS, DROPOUT, MODELS, OUTPUT, TRAINING, Patterns, Place, option
+from elusive.choices import DropBy, Keep, Schedule
+from elusive.config.fields import CORPUS, DROPOUT, MODELS, OUTPUT, QUESTIONS, TRAINING, Patterns, Place, option
 from elusive.config.texts import TextsConfig
 
+_OF_EVALUATE = (
+    "select",
+    "keep",
+    "patience",
+    "every",
+    "shots",
+    "examples",
+    "templates",
+    "question_column",
+    "answer_column",
+    "max_new_tokens",
+    "evaluate_limit",
+)
 _NOT_FRESH = ("text_column", "id_column", "paragraphs", "strip_tags")
 
 
@@ -31,7 +44,9 @@ class PretrainConfig(TextsConfig):
     )
     drop_by: DropBy = option("delete", DROPOUT, "With --fresh: take tokens out, or let them stand, seen by none.")
 
-    model: Place = option("tiny:large", MODELS, "The model that is to learn: a folder or Hub name.", metavar="MODEL")
+    model: Place = option(
+        "tiny:large", MODELS, "The model that is to learn: a folder, GGUF file or Hub name.", metavar="MODEL"
+    )
     revision: str | None = option(None, MODELS, "Its branch, tag or commit.")
     lora: int = option(16, TRAINING, "Rank of the LoRA adapter; 0 trains all weights.", ge=0)
     lora_alpha: int = option(16, TRAINING, "Its scale, times its rank.", ge=1)
@@ -46,6 +61,22 @@ class PretrainConfig(TextsConfig):
     schedule: Schedule = option("linear", TRAINING, "How it falls afterwards.")
     clip: float = option(1.0, TRAINING, "Largest norm of the gradient.", gt=0)
     weight_decay: float = option(0.0, TRAINING, "Of AdamW.", ge=0)
+    dropout: float | None = option(
+        None,
+        TRAINING,
+        "The model's own dropout, wherever its family has one: attention, embeddings, residuals, layers. Default: the "
+        "model's.",
+        gt=0,
+        lt=1,
+    )
+    replace_tokens: float | None = option(
+        None,
+        TRAINING,
+        "Replace each token of the data by a random one with this probability, afresh each epoch; the true token is "
+        "learnt. Default: none.",
+        gt=0,
+        lt=1,
+    )
     max_length: int | None = option(
         None,
         TRAINING,
@@ -58,12 +89,58 @@ class PretrainConfig(TextsConfig):
     gradient_checkpointing: bool = option(False, TRAINING, "Compute activations anew: slower, in less memory.")
     seed: int = option(0, TRAINING, "Of all draws.", ge=0)
 
+    evaluate: Place | None = option(
+        None,
+        QUESTIONS,
+        "Measure what the model knows while it learns: closed-book questions, as elusive evaluate --questions takes "
+        "them.",
+        metavar="DATA",
+    )
+    every: int | None = option(
+        None,
+        QUESTIONS,
+        "Optimizer steps from one measurement to the next; the first is before training, the last at its end. "
+        "Default: a twelfth of all steps.",
+        ge=1,
+    )
+    shots: int | None = option(None, QUESTIONS, "Answered questions before each. Default: 5.", ge=0)
+    examples: Place | None = option(
+        None, QUESTIONS, "Where these come from. Default: other people of --evaluate.", metavar="DATA"
+    )
+    templates: Place | None = option(
+        None, QUESTIONS, "YAML file of a question with {name} for each fact or tag, as for elusive evaluate."
+    )
+    question_column: str | None = option(None, QUESTIONS, "Column of the question, where the layout is not known.")
+    answer_column: str | None = option(None, QUESTIONS, "Column of the answers, likewise.")
+    max_new_tokens: int | None = option(
+        None, QUESTIONS, "Tokens of an answer, which ends with its line. Default: 10.", ge=1
+    )
+    evaluate_limit: int | None = option(None, QUESTIONS, "Measure on the first N questions only.", ge=1)
+
+    select: Place | None = option(
+        None,
+        QUESTIONS,
+        "Other questions, on which the best step is chosen, and by which --patience ends the run.",
+        metavar="DATA",
+    )
+    keep: Keep | None = option(
+        None, QUESTIONS, "Weights to write: of the best step by --select, or of the last. Default: best with --select."
+    )
+    patience: int | None = option(
+        None, QUESTIONS, "End the run after so many measurements in a row without a new best by --select.", ge=1
+    )
+
     out: Place = option("pretrained", OUTPUT, "Output folder.")
     merge: bool = option(False, OUTPUT, "Write the model with the adapter merged into it, too.")
     save_every: int | None = option(
         None, OUTPUT, "Steps from one checkpoint to the next; a twentieth of all unless told, 10 to 200.", ge=1
     )
     report_to: str | None = option(None, OUTPUT, "Trackers of accelerate: tensorboard, trackio or wandb.")
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the best step's weights are written."""
+        return self.select is not None and self.keep != "last"
 
     @property
     def replayed(self) -> tuple[tuple[str, float], ...]:
@@ -99,6 +176,20 @@ class PretrainConfig(TextsConfig):
             raise ValueError(
                 "--merge would round the adapter into quantised weights; leave it out, and merge into the whole base "
                 "by peft's merge_and_unload"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _measures_something(self) -> Self:
+        needless = next((name for name in _OF_EVALUATE if getattr(self, name) is not None), None)
+        if needless and not self.evaluate:
+            raise ValueError(
+                f"--{needless.replace('_', '-')} is for measuring while training; add --evaluate with questions"
+            )
+        chooses = "--keep best" if self.keep == "best" else "--patience" if self.patience else None
+        if chooses and not self.select:
+            raise ValueError(
+                f"{chooses} chooses by other questions than those reported, which would flatter; name them by --select"
             )
         return self
 

@@ -33,7 +33,8 @@ class ScoreReaderConfig(LoadedModelsConfig):
     reader: Names = option(
         (),
         MODELS,
-        "A reader: a folder or Hub name, name@revision to pin it; may be given again. tiny:reader unless told.",
+        "A reader: a folder, GGUF file or Hub name, name@revision to pin it; may be given again. tiny:reader "
+        "unless told.",
         metavar="MODEL",
     )
     reference: Place | None = option(

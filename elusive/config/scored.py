@@ -8,7 +8,9 @@ from elusive.config.texts import TextsConfig
 class ScoredCorpusConfig(TextsConfig):
     """The corpus and the scoring, beside the loading of models."""
 
-    corpus: Place = option("sample:biographies", CORPUS, "A file, a folder, or a Hugging Face dataset.")
+    corpus: Place = option(
+        "sample:biographies", CORPUS, "A file, a folder, a pattern such as 'data/*.jsonl', or a Hugging Face dataset."
+    )
 
     layers: Indices | None = option(None, SCORING, "Layers to average over, as 0,4-7,-1; all unless told.")
     heads: Indices | None = option(None, SCORING, "Heads to average over; all unless told.")

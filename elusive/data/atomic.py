@@ -86,6 +86,21 @@ def remove_leftovers(folder: Path, *, older_than: float = 0.0) -> None:
                 leftover.unlink()
 
 
+@contextlib.contextmanager
+def full_disk_explained(path: Path) -> Iterator[None]:
+    """What the system says of a full disk becomes one line, where `path` is written to in another way than at once.
+
+    Raises:
+        FolderError: the disk, a quota or a file-size limit is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _full(path, error) from error
+        raise
+
+
 def _create(temporary: Path, path: Path) -> None:
     """Makes the empty temporary file, with the permissions that the user's umask gives to any new file."""
     try:

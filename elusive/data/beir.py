@@ -1,11 +1,11 @@
 """Folders of BEIR: `queries.jsonl`, `corpus.jsonl`, and which passage is relevant to which query in `qrels`.
 
-Queries of all splits share one file; a split is what its `qrels/{split}.tsv` names. Memory is the judgements of
-one split.
+Queries of all splits share one file; a split is what its file in `qrels` names: BEIR's own `{split}.tsv`, or the same
+columns in another format. Memory is the judgements of one split.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +14,16 @@ from elusive.data.layouts import COMPRESSED_SUFFIXES
 from elusive.data.record_files import open_records
 from elusive.data.rejected import Rejection, excerpt
 from elusive.data.tables import require_columns
+from elusive.data.texts import id_of
 from elusive.errors import InputError, near_matches
 
+Judgements = Mapping[str, Mapping[str, int]]
+"""Relevance by the ids of query and passage; 0 and less is not relevant."""
+
 _COLUMNS: Final = ("query-id", "corpus-id", "score")
+_SUFFIXES: Final = (".tsv", ".jsonl", ".csv", ".parquet")
 _BAD_SCORE: Final = "relevance is not an integer"
+_BAD_ID: Final = "no id of a query and a passage"
 
 
 def beir_file(source: str | Path, name: str) -> Path | None:
@@ -31,8 +37,8 @@ def beir_file(source: str | Path, name: str) -> Path | None:
     return found[name] if all(found.values()) else None
 
 
-def queries_of_split(folder: Path, *, split: str, on_rejected: Callable[[Rejection], None]) -> frozenset[str] | None:
-    """The ids of a split's queries; None, which is all, where the folder has no judgements.
+def judgements_of_split(folder: Path, *, split: str, on_rejected: Callable[[Rejection], None]) -> Judgements | None:
+    """The judgements of a split; None where the folder has none at all.
 
     Raises:
         InputError: there is no such split.
@@ -40,11 +46,12 @@ def queries_of_split(folder: Path, *, split: str, on_rejected: Callable[[Rejecti
     if not (folder / "qrels").is_dir():
         require_no_split(folder, split)
         return None
-    path = _present(folder / "qrels", f"{split}.tsv")
+    found = (_present(folder / "qrels", f"{split}{suffix}") for suffix in _SUFFIXES)
+    path = next(filter(None, found), None)
     if path is None:
-        splits = sorted({file.name.split(".")[0] for file in (folder / "qrels").glob("*.tsv*")})
+        splits = sorted({file.name.split(".")[0] for file in (folder / "qrels").iterdir() if file.is_file()})
         raise InputError(f"no split {split!r} in {folder / 'qrels'}{near_matches(split, splits)}")
-    return frozenset(read_qrels(path, on_rejected=on_rejected))
+    return read_qrels(path, on_rejected=on_rejected)
 
 
 def read_qrels(path: Path, *, on_rejected: Callable[[Rejection], None]) -> dict[str, dict[str, int]]:
@@ -60,12 +67,25 @@ def read_qrels(path: Path, *, on_rejected: Callable[[Rejection], None]) -> dict[
             if isinstance(row, Rejection):
                 on_rejected(row)
                 continue
-            query, passage, score = (str(row.values.get(name, "")) for name in _COLUMNS)
-            try:
-                relevance.setdefault(query, {})[passage] = int(score)
-            except ValueError:
-                on_rejected(Rejection(str(path), row.line, _BAD_SCORE, excerpt(score)))
+            query, passage = (id_of(row.values.get(name)) for name in _COLUMNS[:2])
+            score = _whole(row.values.get(_COLUMNS[2]))
+            if query is None or passage is None:
+                shown = excerpt([row.values.get(name) for name in _COLUMNS[:2]])
+                on_rejected(Rejection(str(path), row.line, _BAD_ID, shown))
+            elif score is None:
+                on_rejected(Rejection(str(path), row.line, _BAD_SCORE, excerpt(row.values.get(_COLUMNS[2]))))
+            else:
+                relevance.setdefault(query, {})[passage] = score
     return relevance
+
+
+def _whole(value: object) -> int | None:
+    """An integer, however it is written; None where it is none."""
+    try:
+        number = float(str(value))
+        return int(number) if number == int(number) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _present(folder: Path, name: str) -> Path | None:

@@ -1,7 +1,8 @@
 """Gives passages to questions that came without, by BM25 over a file of passages.
 
 Scores are those of `bm25s` in Lucene's variant, with the constants of the DPR paper, over the words of title and
-text in lower case, neither stemmed nor stopped: idf ln(1 + (N - df + 0.5) / (df + 0.5)), weight
+text in lower case, neither stemmed nor stopped, and over pairs of neighbouring characters where a script has no spaces
+between words: idf ln(1 + (N - df + 0.5) / (df + 0.5)), weight
 tf / (tf + k1 (1 - b + b len / mean len)). The passages are read twice, for their words and for those that were
 found. Memory is some 2 KB a passage of 100 words while the index is built (for the 21 million of Wikipedia 45 GB and
 half an hour), a third of it afterwards. `bm25s` can save an index and map it; a run needs it once, so none is kept.
@@ -16,8 +17,9 @@ from typing import Final, NamedTuple, Protocol
 from elusive.data.questions import Passage, Question
 from elusive.data.rejected import Rejection
 from elusive.errors import InputError, OptionError
+from elusive.unspaced import LETTERS, is_unspaced
 
-_WORD: Final = re.compile(r"\w+")
+_WORD: Final = re.compile(rf"[{LETTERS}]+|[^\W{LETTERS}]+")
 
 
 class OpenPassages(Protocol):
@@ -109,4 +111,10 @@ class Bm25Index:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    found: list[str] = _WORD.findall(text.lower())
+    return [word for run in found for word in (_pairs(run) if is_unspaced(run) else (run,))]
+
+
+def _pairs(run: str) -> list[str]:
+    """Neighbouring characters, two and two, as Lucene's analyser of Chinese and Japanese has them; one stays alone."""
+    return [run[i : i + 2] for i in range(len(run) - 1)] or [run]

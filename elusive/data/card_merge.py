@@ -16,8 +16,10 @@ import yaml
 from elusive.data.cards import split_card
 from elusive.errors import YAML_ERRORS, InputError
 
-DESCRIBING_FILES: Final = ("configs", "dataset_info", "size_categories")
-"""Fields that follow the files; a merge renews them."""
+DESCRIBING_FILES: Final = ("configs", "dataset_info", "size_categories", "base_model", "library_name")
+"""Fields that follow the files, of datasets and of models; a merge renews them."""
+
+_SUBSETS: Final = ("configs", "dataset_info")
 
 _BLOCK: Final = re.compile(r"<!-- elusive:begin ([0-9a-f]{16}) -->(.*?)<!-- elusive:end -->", re.DOTALL)
 _LOADED: Final = re.compile(r'load_dataset\("[^"\n]*"')
@@ -108,7 +110,7 @@ def _merge_headers(ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
 
 def _renewed(name: str, new: Any, old: Any) -> Any:
     """The field as the newer card has it, and the subsets that only the older one has."""
-    if name == "size_categories":
+    if name not in _SUBSETS:
         return new
     subsets = old if isinstance(old, list) else [old] if isinstance(old, dict) else []
     names = {subset["config_name"] for subset in new}

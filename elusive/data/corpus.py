@@ -38,8 +38,8 @@ def read_corpus(
 
     Args:
         source: a file (.jsonl, .ndjson, .json, .csv, .tsv, .txt, plain or .gz or .zst; .parquet; .arrow), a
-            folder of files of one format, a folder of `datasets.save_to_disk` or in Hub layout, or the name
-            of a Hugging Face dataset, `owner/name` or `owner/name:subset`.
+            folder of such files, a pattern of them (`data/*.jsonl`), a folder of `datasets.save_to_disk` or in Hub
+            layout, or the name of a Hugging Face dataset, `owner/name` or `owner/name:subset`.
         text_column: the column of the text; None means `text`. Nothing is guessed.
         id_column: the column of the id. None means `id` if the first file has it, else ids are made from the
             content; the empty string means made ids in any case.

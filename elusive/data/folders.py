@@ -1,10 +1,11 @@
-"""Finds the files of a corpus that is a folder: a saved dataset, a folder in Hub layout, or plain files.
+"""Finds the files of a corpus that is a folder or a pattern: a saved dataset, a folder in Hub layout, or plain files.
 
 The order is that of the sorted paths, so the same folder is always the same corpus. Where a folder leaves it
-open what the corpus is (two formats, files within and without splits) it is refused: nothing is left out
-silently but files of no known format. Reads names and cards, no rows.
+open what the corpus is (prose beside tables, one table in two formats, files within and without splits) it is refused:
+nothing is left out silently but files of no known format. Reads names and cards, no rows.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -31,6 +32,7 @@ _SPLIT_WORDS: Final = {
     "eval": "test",
     "evaluation": "test",
 }
+_WILD: Final = frozenset("*?[")
 _SHARD: Final = re.compile(r"(?P<split>\w[\w.]*?)-\d{5}-of-\d{5}\b")
 # Written beside the data by tools of the field, and no part of it.
 _NOT_DATA: Final = frozenset(
@@ -69,6 +71,37 @@ def files_of_folder(folder: Path, *, split: str) -> list[Path]:
     return _plain_files(folder, split)
 
 
+def pattern_parts(source: str | Path) -> tuple[Path, str] | None:
+    """The folder at which a pattern of files begins, and the pattern from there: `data` and `*/x.jsonl`.
+
+    None where a source is no pattern: it has no `*`, `?` or `[`, or is itself the name of a file or folder.
+    """
+    path = Path(source)
+    with contextlib.suppress(RuntimeError):  # ~ and nobody of that name
+        path = path.expanduser()
+    n_plain = next((n for n, part in enumerate(path.parts) if _WILD.intersection(part)), None)
+    if n_plain is None or path.exists():
+        return None
+    return Path(*path.parts[:n_plain]), str(Path(*path.parts[n_plain:]))
+
+
+def files_of_pattern(source: str | Path) -> list[Path]:
+    """The files of known formats that a pattern matches, in order of their paths; `**` is any number of folders.
+
+    Raises:
+        InputError: there is none, or it is no pattern.
+    """
+    found = pattern_parts(source)
+    try:
+        matches = sorted(found[0].glob(found[1])) if found else []
+    except ValueError as error:  # ** within a name
+        raise InputError(f"{source} is no pattern of files: {error}") from error
+    files = [path for path in matches if path.is_file() and format_of_name(path) and path.name not in _NOT_DATA]
+    if not files:
+        raise InputError(f"no file matches {source}; what can be read: {', '.join(FORMAT_OF_SUFFIX)}")
+    return files
+
+
 def _saved_files(folder: Path) -> list[Path]:
     """The files of a dataset that `datasets.save_to_disk` wrote, in its order."""
     state = folder / "state.json"
@@ -98,9 +131,15 @@ def _plain_files(folder: Path, split: str) -> list[Path]:
     if not files:
         known = ", ".join(FORMAT_OF_SUFFIX)
         raise InputError(f"nothing to read in {folder}; what can be read: {known}")
-    if len(formats) > 1:
+    stems = Counter(path.with_name(path.name.split(".")[0]) for path in files)
+    stem, n_of_stem = stems.most_common(1)[0]
+    if len(formats) > 1 and (n_of_stem > 1 or "txt" in formats):
         held = ", ".join(f"{n} {name}" for name, n in formats.most_common())
-        raise InputError(f"{folder} holds files of several formats ({held}); name one file, or one format's folder")
+        why = f"such as {stem.name} in {n_of_stem}" if n_of_stem > 1 else "prose among them"
+        raise InputError(
+            f"{folder} holds files of several formats ({held}), {why}; name one file, or those of one format: "
+            f"'{folder}/**/*{files[0].suffix}'"
+        )
     return _files_of_split(files, folder, split)
 
 

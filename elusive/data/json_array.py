@@ -1,6 +1,7 @@
 """Reads one JSON array of objects as a stream, whatever the size of the file.
 
-The array is the file, or stands under `Data` in an object, as in the original TriviaQA. Records are decoded by
+The array is the file, or stands in an object, under `Data` as in the original TriviaQA or under `data` as in the
+original SQuAD. Records are decoded by
 `json` out of a window that slides over the file: as fast as loading it whole, without another dependency. A record
 that is unfit costs itself; JSON that is broken ends the reading, since nothing tells where the next record begins.
 Memory is one window, or one record where that is longer.
@@ -18,16 +19,19 @@ from typing import Any, Final, TextIO
 
 from elusive.data.json_lines import DECODER, read_ahead
 from elusive.data.rejected import Reason, Rejection, excerpt
-from elusive.data.streams import LONGEST_TEXT, is_undecodable, open_lines, too_long
+from elusive.data.streams import LONGEST_TEXT, is_undecodable, not_utf8, open_lines, too_long
 from elusive.data.tables import Row, Table
 from elusive.errors import InputError
 
 WRAPPING_KEY: Final = "Data"
+SQUAD_KEY: Final = "data"
 
 _WINDOW_LEN: Final = 1 << 16
 _LONGEST_WORD: Final = 16  # what the window's end can leave of a word, an escape or an exponent that it cuts
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _ARRAY: Final = re.compile(r'\[\s*(\{\s*("|\}|$)|\]\s*$|$)')
+# Other files have lists under this key too, in each of their lines: only articles of SQuAD begin like this.
+_SQUAD: Final = re.compile(r'\{\s*("version"\s*:\s*"[^"]*"\s*,\s*)?"data"\s*:\s*\[\s*\{\s*"(title|paragraphs)"\s*:')
 # Finds the end of a record that the strict decoder refuses.
 _LENIENT: Final = json.JSONDecoder(parse_int=str)
 
@@ -41,6 +45,8 @@ def array_key(head: bytes) -> str | None:
     text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="replace").lstrip()
     if _ARRAY.match(text):
         return ""
+    if _SQUAD.match(text):
+        return SQUAD_KEY
     window = _Window(io.StringIO(text), "the head")
     try:
         window.enter(WRAPPING_KEY)
@@ -85,7 +91,7 @@ def _records(window: "_Window", file: str, *, until_end: bool) -> Iterator[Row |
 def _record(window: "_Window", file: str, number: int) -> Row | Rejection:
     value, source = window.value()
     if is_undecodable(source):
-        return Rejection(file, number, Reason.BAD_UTF8, excerpt(source))
+        return Rejection(file, number, Reason.BAD_UTF8, not_utf8(source, place="record"))
     if isinstance(value, ValueError):
         return Rejection(file, number, Reason.BROKEN_JSON, excerpt(str(value)))
     if not isinstance(value, dict):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from elusive.data.rejected import Reason, Rejection, excerpt
-from elusive.data.streams import lines_of, open_bytes
+from elusive.data.streams import lines_of, not_utf8, open_bytes
 from elusive.data.tables import Row, Table
 
 _AHEAD_ROWS: Final = 64
@@ -71,8 +71,8 @@ def _records(lines: Iterator[bytes], file: str) -> Iterator[Row | Rejection]:
 def _record(content: bytes, file: str, number: int) -> Row | Rejection:
     try:
         decoded = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return Rejection(file, number, Reason.BAD_UTF8, f"byte {error.start + 1} of the line")
+    except UnicodeDecodeError:
+        return Rejection(file, number, Reason.BAD_UTF8, not_utf8(content, place="line"))
     try:
         value = DECODER.decode(decoded)
     except json.JSONDecodeError as error:

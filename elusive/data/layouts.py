@@ -14,7 +14,8 @@ from elusive.data.columnar import arrow_table, parquet_table
 from elusive.data.delimited import delimited_table
 from elusive.data.json_lines import json_table
 from elusive.data.plain_text import plain_table
-from elusive.data.streams import compression_of, read_head
+from elusive.data.separators import SEPARATORS, separator_of
+from elusive.data.streams import CONVERSION, compression_of, read_head
 from elusive.data.tables import Table
 from elusive.errors import InputError
 
@@ -39,6 +40,7 @@ _BOMS: Final = {  # the mark of UTF-32 begins with that of UTF-16
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # in no text of any encoding that has ASCII
 _JSON_ARRAY = re.compile(rb"\s*\[\s*(\{|$)")
 
 
@@ -81,10 +83,10 @@ def open_table(
     match kind:
         case "jsonl":
             return json_table(path, text_column=text_column)
-        case "csv":
-            return delimited_table(path, delimiter=",")
-        case "tsv":
-            return delimited_table(path, delimiter="\t")
+        case "csv" | "tsv":
+            usual = "," if kind == "csv" else "\t"
+            head = read_head(path, _HEAD_LEN)
+            return delimited_table(path, delimiter=separator_of(head, usual=usual, column=text_column))
         case "txt":
             return plain_table(path, paragraphs=paragraphs)
         case "parquet":
@@ -104,9 +106,8 @@ def _by_content(head: bytes) -> Format:
     first = head.removeprefix(codecs.BOM_UTF8).lstrip().split(b"\n", 1)[0].strip()
     if first.startswith(b"{"):
         return "jsonl"
-    if b"text" in first.split(b"\t") and b"\t" in first:
-        return "tsv"
-    return "csv" if b"text" in first.split(b",") and b"," in first else "txt"
+    cells = (first.split(separator.encode()) for separator in SEPARATORS)
+    return "csv" if any(len(header) > 1 and b"text" in header for header in cells) else "txt"
 
 
 def _refuse_binary(path: Path, head: bytes, named: Format | None) -> None:
@@ -117,6 +118,8 @@ def _refuse_binary(path: Path, head: bytes, named: Format | None) -> None:
     undecodable = not _is_utf8(head)
     # A few NUL characters are part of a text; bytes that are not UTF-8 as well, or NUL by the dozen, are not.
     binary = n_nul > 0 and (undecodable or (len(head) >= 256 and n_nul * 4 > len(head)))
+    if undecodable and not binary and named is None and not _CONTROL.search(head):
+        raise InputError(f"{path} is not in UTF-8; {CONVERSION} {path.name}")
     if binary or (named is None and (undecodable or n_nul)):
         known = ", ".join(FORMAT_OF_SUFFIX)
         raise InputError(f"{path} is a binary file, not a corpus of texts in UTF-8; what can be read: {known}")

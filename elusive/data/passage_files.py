@@ -4,6 +4,7 @@ A passage is a text with a title: texts and ids are judged as those of a corpus.
 bytes a passage for the ids.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,14 @@ from typing import Final
 from elusive.data.beir import beir_file
 from elusive.data.folders import DEFAULT_SPLIT
 from elusive.data.hub_dataset import HubDataset
-from elusive.data.passage_rows import title_of, without_quotes
-from elusive.data.question_layouts import KNOWN_PASSAGES, PASSAGE_LAYOUTS, PassageLayout, find_layout
+from elusive.data.passage_rows import PASSAGE_IDS, split_title, title_of, without_quotes
+from elusive.data.question_layouts import (
+    KNOWN_PASSAGES,
+    PASSAGE_LAYOUTS,
+    PassageLayout,
+    find_layout,
+    headerless_passages,
+)
 from elusive.data.questions import Passage
 from elusive.data.reading import Reading
 from elusive.data.record_files import Records, choose_id, open_records, unknown_layout
@@ -40,7 +47,8 @@ def read_passages(
     Args:
         source: as for `read_questions`; of a BEIR folder its corpus, which is that of all splits.
         text_column: the column of the text; None means `text`, or `contents`, whose first line is the title.
-        id_column: as for `read_questions`.
+        id_column: the column of the id. None means `id`, `_id`, `docid`, `passage_id`, `psg_id` or `pid`, whichever
+            the file has, else ids are made from the texts; the empty string means made ids in any case.
         split: which split, where the source has splits.
         limit: end after this many good passages.
         on_rejected: called with each row that cannot be used, in order, as it is met.
@@ -72,9 +80,11 @@ class _PassageReader:
             if records.table.columns is None:
                 yield from records.unread()
                 return
-            layout = self._layout(records)
-            columns = Columns(layout.text, choose_id(records.table, self.id_column))
-            for row in records.rows((*columns.names, *_TITLE_COLUMNS)):
+            layout, header = self._layout(records)
+            id_column = layout.id if header else choose_id(records.table, self.id_column, known=PASSAGE_IDS)
+            columns = Columns(layout.text, id_column)
+            rows = records.rows((*columns.names, *_TITLE_COLUMNS))
+            for row in itertools.chain([header] if header else [], rows):
                 yield row if isinstance(row, Rejection) else self._passage(row, layout, columns, records)
 
     def _passage(self, row: Row, layout: PassageLayout, columns: Columns, records: Records) -> Passage | Rejection:
@@ -87,24 +97,26 @@ class _PassageReader:
             return text
         return Passage(text.id, title, text.text if records.typed else without_quotes(text.text))
 
-    def _layout(self, records: Records) -> PassageLayout:
+    def _layout(self, records: Records) -> tuple[PassageLayout, Row | None]:
+        """The layout of a file, and its first line where that is a row and no header."""
         if self.text_column:
             require_columns(records.table, {self.text_column: "--text-column"})
-            return PassageLayout("named", self.text_column, titled=False, required=frozenset())
+            return PassageLayout("named", self.text_column, titled=False, required=frozenset()), None
         columns = records.table.columns or ()
         layout = find_layout(PASSAGE_LAYOUTS, columns, file=records.table.name, options="--text-column")
-        if layout is None:
+        if layout is not None:
+            require_columns(records.table, {layout.text: "--text-column"})
+            return layout, None
+        headerless = None if records.typed or self.id_column else headerless_passages(columns)
+        if headerless is None:
             raise unknown_layout(records, "passages", KNOWN_PASSAGES)
-        require_columns(records.table, {layout.text: "--text-column"})
-        return layout
+        return headerless, Row(1, dict(zip(columns, columns, strict=True)))
 
 
 def _split_title(row: Row, layout: PassageLayout) -> tuple[str, Row]:
-    """Takes the first line off a text; a text of one line has no title."""
+    """Takes the first line off a text, which is its title."""
     contents = row.values.get(layout.text)
-    if not isinstance(contents, str) or "\n" not in contents:
+    if not isinstance(contents, str):
         return "", row
-    title, text = contents.split("\n", 1)
-    if len(title) > 1 and title[0] == title[-1] == '"':  # FlashRAG's corpora quote it and escape nothing
-        title = title[1:-1]
+    title, text = split_title(contents)
     return title_of({"title": title}), Row(row.line, {**row.values, layout.text: text})

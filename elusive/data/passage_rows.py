@@ -1,7 +1,7 @@
 """The rules by which the passages that come with a question are read, and by which titles are made.
 
-A passage is `{text, title?, section?, id?, score?}`, in every layout. One that is unfit is left out and told.
-Reads no file.
+A passage is `{text, title?, section?, id?, score?}`, in every layout, or `{contents, …}`, whose first line is the
+title. One that is unfit is left out and told. Reads no file.
 """
 
 import math
@@ -12,10 +12,13 @@ from elusive.data.identity import ContentIds
 from elusive.data.question_layouts import QuestionLayout
 from elusive.data.questions import Passage
 from elusive.data.rejected import excerpt
-from elusive.data.texts import encode_utf8
+from elusive.data.texts import encode_utf8, id_of
 from elusive.data.unfit import QuestionReason, Unfit, is_usable
 
-_ID_KEYS: Final = ("id", "_id", "passage_id", "psg_id")
+PASSAGE_IDS: Final = ("id", "_id", "docid", "passage_id", "psg_id", "pid")
+"""Keys and columns in which tools of the field keep a passage's id, the likeliest first."""
+
+_CONTENTS: Final = "contents"
 
 
 def passages_of(values: Mapping[str, object], layout: QuestionLayout) -> tuple[tuple[Passage, ...], list[str]]:
@@ -51,6 +54,15 @@ def title_of(values: Mapping[str, object]) -> str:
     return ": ".join(str(part) for part in parts if str(part).strip())
 
 
+def split_title(contents: str) -> tuple[str, str]:
+    """The title and the text of `contents`: its first line and the rest; a text of one line has no title."""
+    if "\n" not in contents:
+        return "", contents
+    title, text = contents.split("\n", 1)
+    is_quoted = len(title) > 1 and title[0] == title[-1] == '"'  # FlashRAG's corpora quote it and escape nothing
+    return title[1:-1] if is_quoted else title, text
+
+
 def without_quotes(text: str) -> str:
     """`text` without the pair of quotes around it, where they are the only ones: they came from a csv file."""
     inner = text[1:-1]
@@ -60,15 +72,20 @@ def without_quotes(text: str) -> str:
 def _passage(item: object, ids: ContentIds) -> Passage:
     if not isinstance(item, dict):
         raise Unfit(QuestionReason.PASSAGE, f"not an object: {item!r}")
-    text = item.get("text")
+    title, text = title_of(item), item.get("text")
+    if text is None and isinstance(item.get(_CONTENTS), str):
+        first_line, text = split_title(item[_CONTENTS])
+        title = title_of({**item, "title": first_line or title})
     if not isinstance(text, str) or not is_usable(text):
-        raise Unfit(QuestionReason.PASSAGE, f"text {text!r}")
-    named = next((item[key] for key in _ID_KEYS if item.get(key) not in (None, "")), None)
+        known = text is not None or "text" in item or not item
+        fault = f"text {text!r}" if known else f"neither text nor {_CONTENTS} among {', '.join(map(str, item))}"
+        raise Unfit(QuestionReason.PASSAGE, fault)
+    given = next((item[key] for key in PASSAGE_IDS if item.get(key) not in (None, "")), None)
+    is_missing = given is None or given != given  # NaN, which alone differs from itself
+    named = ids.of(text.encode()) if is_missing else id_of(given)
     if named is None:
-        named = ids.of(text.encode())
-    elif isinstance(named, bool) or not isinstance(named, str | int) or not is_usable(str(named)):
-        raise Unfit(QuestionReason.PASSAGE, f"id {named!r}")
-    return Passage(str(named), title_of(item), text, _score(item.get("score")))
+        raise Unfit(QuestionReason.PASSAGE, f"id {given!r}")
+    return Passage(named, title, text, _score(item.get("score")))
 
 
 def _score(value: object) -> float | None:

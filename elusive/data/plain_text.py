@@ -10,8 +10,8 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from elusive.data.rejected import Reason, Rejection, excerpt
-from elusive.data.streams import LONGEST_TEXT, is_undecodable, lines_of, open_bytes, open_lines, too_long
+from elusive.data.rejected import Reason, Rejection
+from elusive.data.streams import LONGEST_TEXT, is_undecodable, lines_of, not_utf8, open_bytes, open_lines, too_long
 from elusive.data.tables import DEFAULT_TEXT, Row, Table
 
 
@@ -41,8 +41,8 @@ def _whole(stream: io.BufferedReader, file: str) -> Iterator[Row | Rejection]:
         raise too_long(file)
     try:
         yield Row(1, {DEFAULT_TEXT: content.decode("utf-8")})
-    except UnicodeDecodeError as error:
-        yield Rejection(file, None, Reason.BAD_UTF8, f"byte {error.start + 1}")
+    except UnicodeDecodeError:
+        yield Rejection(file, None, Reason.BAD_UTF8, not_utf8(content, place="file"))
 
 
 def _paragraphs(lines: Iterator[str], file: str) -> Iterator[Row | Rejection]:
@@ -64,5 +64,5 @@ def _paragraphs(lines: Iterator[str], file: str) -> Iterator[Row | Rejection]:
 def _row(paragraph: str, file: str, line: int) -> Row | Rejection:
     text = paragraph.removesuffix("\n").removesuffix("\r")
     if is_undecodable(text):
-        return Rejection(file, line, Reason.BAD_UTF8, excerpt(text))
+        return Rejection(file, line, Reason.BAD_UTF8, not_utf8(text, place="paragraph"))
     return Row(line, {DEFAULT_TEXT: text})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from elusive.data.beir import beir_file, queries_of_split
+from elusive.data.beir import beir_file, judgements_of_split
 from elusive.data.folders import DEFAULT_SPLIT
 from elusive.data.hub_dataset import HubDataset
 from elusive.data.question_layouts import (
@@ -30,6 +30,7 @@ from elusive.data.tables import Row, require_columns
 
 _OPTIONS: Final = "--question-column and --answer-column"
 _PASSAGES: Final = ("ctxs", "passages")
+_IDS: Final = ("id", "_id", "question_id", "QuestionId", "query_id", "qid")
 
 
 def read_questions(
@@ -46,13 +47,13 @@ def read_questions(
 
     Args:
         source: a file (JSON lines, a JSON array, csv, tsv, Parquet, Arrow; text also .gz or .zst), a folder of
-            files of one format, of `datasets.save_to_disk`, in Hub layout or of BEIR, or the name of a Hugging
-            Face dataset, `owner/name` or `owner/name:subset`.
+            such files or a pattern of them (`data/*.jsonl`), a folder of `datasets.save_to_disk`, in Hub layout or of
+            BEIR, or the name of a Hugging Face dataset, `owner/name` or `owner/name:subset`.
         question_column: the column of the question; `question` where only the other one is given. Naming either
             column replaces the search for a layout.
         answer_column: the column of the answers; likewise `answers`.
-        id_column: the column of the id. None means `id`, `_id`, `question_id` or `QuestionId`, whichever the file
-            has, else ids are made from the questions; the empty string means made ids in any case.
+        id_column: the column of the id. None means `id`, `_id`, `question_id`, `QuestionId`, `query_id` or `qid`,
+            whichever the file has, else ids are made from the questions; the empty string means made ids in any case.
         split: which split, where the source has splits.
         limit: end after this many good questions.
         on_rejected: called with each row, answer or passage that cannot be used, in order, as it is met.
@@ -70,7 +71,8 @@ def read_questions(
     queries = beir_file(source, "queries")
     kept = None
     if queries is not None:
-        kept = queries_of_split(queries.parent, split=split, on_rejected=on_rejected)
+        judged = judgements_of_split(queries.parent, split=split, on_rejected=on_rejected)
+        kept = None if judged is None else frozenset(judged)
     parts = [queries] if queries is not None else locate(source, split)
     reader = _QuestionReader(columns, kept)
     reading = Reading(source=str(source), noun="questions", parts=parts, read_part=reader.read, on_rejected=on_rejected)
@@ -100,7 +102,7 @@ class _QuestionReader:
                 yield from records.unread()
                 return
             layout, header = self._layout(records)
-            ids = choose_id(records.table, self.columns.id)
+            ids = choose_id(records.table, self.columns.id, known=_IDS)
             names = layout.columns if ids is None else (*layout.columns, ids)
             rows = itertools.chain([] if header is None else [header], records.rows(names))
             for row in rows:
@@ -113,7 +115,7 @@ class _QuestionReader:
             yield row
             return
         name = records.table.name
-        for found in self.judge.judge(row, layout, id_column=ids, file=name, typed=records.typed):
+        for found in self.judge.judge(row, layout, id_column=ids, file=name):
             if isinstance(found, Rejection) or self.kept is None or found.id in self.kept:
                 yield found
 

@@ -4,6 +4,7 @@ A layout is a choice of columns and nothing more: what is in them is read in one
 `passage_files`). Files are told apart by columns, never by name. Reads no file.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -51,13 +52,14 @@ class QuestionLayout:
 
 @dataclass(frozen=True, slots=True)
 class PassageLayout:
-    """Columns of passages; `titled` where the first line of the text is the title."""
+    """Columns of passages; `titled` where the first line of the text is the title; `id` where no header names it."""
 
     name: str
     text: str
     titled: bool
     required: frozenset[str]
     barred: frozenset[str] = frozenset()
+    id: str | None = None
 
 
 _Layout = TypeVar("_Layout", QuestionLayout, PassageLayout)
@@ -95,7 +97,10 @@ KNOWN_QUESTIONS: Final = (
     *(f"{layout.name} ({', '.join(sorted(layout.required))})" for layout in QUESTION_LAYOUTS),
     "DPR QA (no header: a question, a tab, a list of answers)",
 )
-KNOWN_PASSAGES: Final = tuple(f"{layout.name} ({', '.join(sorted(layout.required))})" for layout in PASSAGE_LAYOUTS)
+KNOWN_PASSAGES: Final = (
+    *(f"{layout.name} ({', '.join(sorted(layout.required))})" for layout in PASSAGE_LAYOUTS),
+    "MS MARCO (no header: an id, a tab, a passage)",
+)
 
 
 def find_layout(layouts: Sequence[_Layout], columns: Collection[str], *, file: str, options: str) -> _Layout | None:
@@ -122,4 +127,14 @@ def headerless_layout(columns: Sequence[str]) -> QuestionLayout | None:
     """The layout of DPR's question files, whose first line is a question and no header; None for a header."""
     if len(columns) == 2 and columns[1].lstrip().startswith("["):
         return QuestionLayout("DPR QA", columns[0], columns[1], spelled=True)
+    return None
+
+
+def headerless_passages(columns: Sequence[str]) -> PassageLayout | None:
+    """The layout of MS MARCO's collection, whose first line is an id and a passage; None for a header.
+
+    Three columns are not read so: which of them is the title, nothing tells.
+    """
+    if len(columns) == 2 and re.fullmatch(r"\S*\d\S*", columns[0]) and len(columns[1].split()) > 1:
+        return PassageLayout("MS MARCO", columns[1], titled=False, required=frozenset(), id=columns[0])
     return None

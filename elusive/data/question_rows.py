@@ -1,14 +1,15 @@
 """The rules by which a row of any layout becomes a question, or is set aside.
 
-Answers are a list of strings, one string, `{value, aliases}` (TriviaQA), `{text: […]}` (SQuAD) or
-`[{answer}]` (KILT). A fault of the row costs the row; a fault of one answer or passage costs that one, and the
+Answers are a list of strings, one string, `{value, aliases}` (TriviaQA), `{text: […]}` or `[{text}]` (SQuAD) or
+`[{answer}]` (KILT); a number is read as its digits. A string that looks like a list or a dictionary is read as one, in
+every format alike. A fault of the row costs the row; a fault of one answer or passage costs that one, and the
 question stands without it. Reads no file.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from elusive.data.literals import is_literal, read_literal
+from elusive.data.literals import is_literal, number_as_text, read_literal
 from elusive.data.passage_rows import passages_of
 from elusive.data.question_layouts import NOUNS_COLUMN, TARGET_COLUMN, QuestionLayout
 from elusive.data.questions import Question
@@ -18,6 +19,8 @@ from elusive.data.texts import Judge
 from elusive.data.unfit import QuestionReason, Unfit, is_usable
 
 _UNKNOWN: Final = "<unk>"  # the answer to each test question of TriviaQA on the Hub
+_TRIVIA_KEYS: Final = (("value", "aliases"), ("Value", "Aliases"))
+_ITEM_KEYS: Final = ("answer", "text")  # of KILT, of SQuAD
 
 
 class QuestionJudge:
@@ -27,7 +30,7 @@ class QuestionJudge:
         self._judge = Judge()
 
     def judge(
-        self, row: Row, layout: QuestionLayout, *, id_column: str | None, file: str, typed: bool
+        self, row: Row, layout: QuestionLayout, *, id_column: str | None, file: str
     ) -> Iterator[Question | Rejection]:
         """Yields what is set aside of a row, then its question; or one rejection, where there is no question.
 
@@ -36,7 +39,6 @@ class QuestionJudge:
             layout: which columns to read.
             id_column: None where ids are made from the questions.
             file: its name.
-            typed: whether lists are lists, and not written out in strings.
 
         Raises:
             InputError: the id was there before.
@@ -46,7 +48,7 @@ class QuestionJudge:
             yield text
             return
         try:
-            values = row.values if typed else _read_cells(row.values, layout)
+            values = _read_cells(row.values, layout)
             answers, target, unfit_answers = _answers_of(values, layout)
             passages, unfit_passages = passages_of(values, layout)
             nouns = _nouns_of(values)
@@ -59,7 +61,10 @@ class QuestionJudge:
 
 
 def _read_cells(values: Mapping[str, object], layout: QuestionLayout) -> dict[str, object]:
-    """The values of a row of strings, where lists are written out."""
+    """The values of a row, with the lists that are written out in strings read.
+
+    Every format has them: csv has nothing else, and a table that went through csv keeps them as JSON lines or Parquet.
+    """
     cells = {column: cell for column in layout.lists if isinstance(cell := values.get(column), str)}
     must = layout.answers if layout.spelled else None
     return {**values, **{column: _read_cell(cell, must=column == must) for column, cell in cells.items()}}
@@ -71,15 +76,17 @@ def _read_cell(cell: str, *, must: bool) -> object:
     try:
         return read_literal(cell)
     except ValueError as error:
-        raise Unfit(QuestionReason.LITERAL, excerpt(f"{error}: {cell}")) from None
+        fault = f'{error}; one answer in brackets is written as ["[…]"]: {cell}'
+        raise Unfit(QuestionReason.LITERAL, excerpt(fault)) from None
 
 
 def _answers_of(values: Mapping[str, object], layout: QuestionLayout) -> tuple[tuple[str, ...], str | None, list[str]]:
     """The answers, the target, and what is no answer."""
     found, value = ([], None) if layout.answers is None else _listed(values.get(layout.answers))
     target = _target_of(values.get(TARGET_COLUMN)) or _target_of(value)
-    unfit = [excerpt(answer) for answer in found if not is_usable(answer)]
-    answers = tuple(dict.fromkeys(str(answer) for answer in found if is_usable(answer)))
+    read = [number_as_text(answer) for answer in found]
+    unfit = [excerpt(answer) for answer in read if not is_usable(answer)]
+    answers = tuple(dict.fromkeys(str(answer) for answer in read if is_usable(answer)))
     if not answers and target is not None:
         answers = (target,)
     if not answers and layout.answers is not None:
@@ -89,6 +96,7 @@ def _answers_of(values: Mapping[str, object], layout: QuestionLayout) -> tuple[t
 
 def _listed(value: Any) -> tuple[list[object], object]:
     """The answers in a value of any known form, and the one that it puts first."""
+    value = number_as_text(value)
     match value:
         case None:
             return [], None
@@ -98,20 +106,35 @@ def _listed(value: Any) -> tuple[list[object], object]:
             return [a for item in value for a in _of_item(item)], None
         case {"text": list(texts)}:
             return list(texts), None
-        case {"value": first, "aliases": list(aliases)} | {"Value": first, "Aliases": list(aliases)}:
-            return aliases, None if first == _UNKNOWN else first
+        case {"text": str(text)}:
+            return [text], None
+        case {"value": _} | {"Value": _}:
+            return _of_trivia(value)
         case _:
             raise Unfit(QuestionReason.ANSWERS, excerpt(value))
+
+
+def _of_trivia(value: Mapping[str, Any]) -> tuple[list[object], object]:
+    """The aliases, the value among them, whether or not the file repeats it there."""
+    for first_key, aliases_key in _TRIVIA_KEYS:
+        if first_key in value:
+            first, aliases = value[first_key], value.get(aliases_key)
+            if aliases is not None and not isinstance(aliases, list):
+                break
+            first = None if first == _UNKNOWN else number_as_text(first)
+            return [*(aliases or ()), *([] if first in (None, "") else [first])], first
+    raise Unfit(QuestionReason.ANSWERS, excerpt(value))
 
 
 def _of_item(item: object) -> Iterable[object]:
     """The answer in one item of a list: in KILT an object, which may hold provenance alone."""
     if not isinstance(item, dict):
         return (item,)
-    return (item["answer"],) if item.get("answer") is not None else ()
+    return next(((item[key],) for key in _ITEM_KEYS if item.get(key) is not None), ())
 
 
 def _target_of(value: object) -> str | None:
+    value = number_as_text(value)
     if value is None or value == "":
         return None
     if not is_usable(value):

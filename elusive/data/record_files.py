@@ -6,8 +6,6 @@ the name .csv, and arrays or lines under .json. Knows nothing of questions. Cost
 
 import codecs
 import contextlib
-import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,16 +15,17 @@ from typing import Final
 from elusive.data.columnar import arrow_table, parquet_table
 from elusive.data.delimited import delimited_table
 from elusive.data.hub_dataset import HubDataset, hub_table
-from elusive.data.json_array import array_key, array_table
+from elusive.data.json_array import SQUAD_KEY, array_key, array_table
 from elusive.data.json_lines import json_table
 from elusive.data.layouts import detect_format
 from elusive.data.rejected import Rejection, excerpt
+from elusive.data.separators import separator_of_records
+from elusive.data.squad import squad_table
 from elusive.data.streams import read_head
-from elusive.data.tables import Row, Table, require_columns
+from elusive.data.tables import Row, Table, header_hint, require_columns
 from elusive.errors import InputError
 
 _HEAD_LEN: Final = 8192
-_ID_COLUMNS: Final = ("id", "_id", "question_id", "QuestionId")
 # What begins a JSON object begins no field between tabs or commas, where a quote within would be doubled.
 _OBJECT: Final = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*("|\}\s*\n)')
 _SHOWN_COLUMNS: Final = 12
@@ -80,6 +79,8 @@ def _open(part: Path | HubDataset) -> tuple[contextlib.AbstractContextManager[Ta
         return hub_table(part, text_column=""), True
     head = read_head(part, _HEAD_LEN)
     key = array_key(head)
+    if key == SQUAD_KEY:
+        return squad_table(part), True
     if key is not None:
         return array_table(part, key=key), True
     kind = detect_format(part)
@@ -89,32 +90,23 @@ def _open(part: Path | HubDataset) -> tuple[contextlib.AbstractContextManager[Ta
         return arrow_table(part), True
     if _OBJECT.match(head) or (kind == "jsonl" and head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")):
         return json_table(part, text_column=""), True
-    return delimited_table(part, delimiter=_delimiter(head)), False
+    return delimited_table(part, delimiter=separator_of_records(head)), False
 
 
-def _delimiter(head: bytes) -> str:
-    """A tab if it parts the first record, else a comma."""
-    text = io.StringIO(head.decode("utf-8-sig", errors="replace"), newline="")
-    try:
-        first = next(filter(None, csv.reader(text, delimiter="\t")), [])
-    except csv.Error:
-        return ","
-    return "\t" if len(first) > 1 else ","
-
-
-def choose_id(table: Table, asked: str | None) -> str | None:
+def choose_id(table: Table, asked: str | None, *, known: Sequence[str]) -> str | None:
     """The column of the ids: the one asked for, else the first known one that there is; None where ids are made.
 
     Args:
         table: an opened table.
         asked: None leaves it open, and the empty string asks for made ids.
+        known: columns that hold ids, the likeliest first.
 
     Raises:
         InputError: there is no such column, or it is there twice.
     """
     column = asked
     if column is None:
-        column = next((name for name in _ID_COLUMNS if name in (table.columns or ())), "")
+        column = next((name for name in known if name in (table.columns or ())), "")
     if column:
         require_columns(table, {column: "--id-column"})
     return column or None
@@ -125,6 +117,6 @@ def unknown_layout(records: Records, what: str, known: Sequence[str]) -> InputEr
     first = next(records.rows((records.table.columns or ())[:_SHOWN_COLUMNS]), None)
     shown = first.values if isinstance(first, Row) else records.table.columns
     return InputError(
-        f"{records.table.name} is in no known layout of {what}; its first record: {excerpt(repr(shown))}; "
-        f"known are: {', '.join(known)}"
+        f"{records.table.name} is in no known layout of {what}{header_hint(records.table)}; "
+        f"its first record: {excerpt(repr(shown))}; known are: {', '.join(known)}"
     )

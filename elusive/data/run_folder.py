@@ -16,7 +16,7 @@ from typing import Any
 
 from elusive.data.atomic import remove_leftovers
 from elusive.data.folder_lock import WORK, locked, remove_lock_file
-from elusive.data.run_record import RUN, check_files, check_same, read_run
+from elusive.data.run_record import RUN, WORKING_FOLDER, check_files, check_same, read_run, working_folder
 from elusive.data.sealed import Seal, read_seals, write_sealed
 from elusive.errors import ElusiveError, FolderError
 
@@ -67,7 +67,8 @@ class RunFolder:
             except ValueError as error:
                 raise FolderError(f"{part} cannot be read ({error}); run the same command again") from error
             files |= {Path(os.path.relpath(file, self.path)).as_posix(): seal for file, seal in seals.items()}
-        run = {"finished": True, "options": dict(self.options), **record, "files": files}
+        begun = {"options": dict(self.options), WORKING_FOLDER: working_folder()}
+        run = {"finished": True, **begun, **record, "files": files}
         write_sealed(self.path / RUN, run)
         _remove_work(self.path)
 
@@ -100,7 +101,7 @@ def open_run(
         for folder in (path, path / WORK, *_folders(path, products)):
             remove_leftovers(folder)
         if anew:
-            write_sealed(path / RUN, {**_UNFINISHED, "options": options})
+            write_sealed(path / RUN, {**_UNFINISHED, "options": options, WORKING_FOLDER: working_folder()})
         try:
             yield RunFolder(path, options)
         except ElusiveError:
@@ -131,7 +132,8 @@ def check_free(
             )
     if before is None or overwrite:
         return None
-    check_same(path, before["options"], json.loads(json.dumps(options)))
+    now = json.loads(json.dumps(options))
+    check_same(path, before["options"], now, begun_in=before.get(WORKING_FOLDER))
     return before
 
 
@@ -160,7 +162,7 @@ def _explained(path: Path, *, was_there: bool) -> Iterator[None]:
 def _clear(path: Path, options: Mapping[str, Any], products: tuple[str, ...]) -> None:
     """Remove what a run made here. A kill in the midst of it leaves a record that says so, and the next run goes on."""
     if doomed := _removable(path, products):
-        write_sealed(path / RUN, {**_CLEARING, "options": dict(options)})
+        write_sealed(path / RUN, {**_CLEARING, "options": dict(options), WORKING_FOLDER: working_folder()})
         _remove(doomed)
         for folder in reversed(_folders(path, products)):  # what is inside another one first
             with contextlib.suppress(OSError):  # refused where a file of the user's is in it

@@ -1,10 +1,10 @@
-"""Finds what a user names: a file, a folder of files, or a dataset of the Hugging Face Hub."""
+"""Finds what a user names: a file, a folder of files, a pattern of them, or a dataset of the Hugging Face Hub."""
 
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from elusive.data.folders import files_of_folder, require_no_split
+from elusive.data.folders import files_of_folder, files_of_pattern, pattern_parts, require_no_split
 from elusive.data.hub_dataset import HubDataset
 from elusive.data.layouts import format_of_name
 from elusive.errors import InputError, near_matches
@@ -33,6 +33,9 @@ def _locate(source: str | Path, split: str) -> Sequence[Path | HubDataset]:
     if path.is_file():
         require_no_split(path, split)
         return [path]
+    if pattern_parts(path):
+        require_no_split(path, split)
+        return files_of_pattern(path)
     if path.is_symlink() and not path.exists():
         raise InputError(f"{source} is a link that leads nowhere; name the file itself")
     if path.exists():

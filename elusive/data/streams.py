@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, AnyStr, BinaryIO, Final, Literal, Protocol
 
+from elusive.data.rejected import excerpt
 from elusive.errors import InputError, MissingExtraError
 
 Compression = Literal["gzip", "zstd"]
@@ -19,6 +20,10 @@ Compression = Literal["gzip", "zstd"]
 LONGEST_TEXT: Final = 1 << 27
 """Characters, or bytes, of the longest line, field or file that is read as one text: 128 MiB."""
 
+CONVERSION: Final = "convert the file: iconv -f WINDOWS-1252 -t UTF-8"
+"""What to do about a file in the encoding of Western Europe that is not UTF-8; Latin-1 is a part of it."""
+
+_SHOWN_BYTES: Final = 12
 _BUFFER_LEN: Final = 1 << 18
 _PACKED_LEN: Final = 1 << 10  # zstandard packs up to 128 KiB into 4 bytes: this unpacks to 32 MiB at most
 _MAGIC: Final[dict[bytes, Compression]] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -106,6 +111,26 @@ def is_undecodable(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def not_utf8(content: bytes | str, *, place: str) -> str:
+    """Tells where `content` is not UTF-8, what would stand there in the commonest other encoding, and the remedy.
+
+    Args:
+        content: bytes, or what `open_lines` made of them.
+        place: what it is, for the message.
+    """
+    raw = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        start = error.start
+        shown = raw[max(0, start - _SHOWN_BYTES) : start + _SHOWN_BYTES].decode("cp1252", "replace")
+        return excerpt(
+            f"byte {start + 1} of the {place} is 0x{raw[start]:02x}; if it is to read “{shown}”, {CONVERSION}; "
+            "from another encoding likewise"
+        )
+    return ""
 
 
 def read_head(path: Path, n_bytes: int) -> bytes:

@@ -51,11 +51,13 @@ class Table:
         name: the file as the user named it.
         columns: names of all its columns; None where no row shows any (an empty or broken file).
         rows: called once with the names of the wanted columns, each once; yields every row in order.
+        has_header: whether the names were taken from a first line, which may be a row in truth.
     """
 
     name: str
     columns: Sequence[str] | None
     rows: Callable[[Sequence[str]], Iterator[Row | Rejection]]
+    has_header: bool = False
 
 
 def choose_columns(table: Table, *, text_column: str | None, id_column: str | None) -> Columns:
@@ -98,5 +100,13 @@ def require_columns(table: Table, options: Mapping[str, str]) -> None:
         if not found:
             # A file without a header shows its first texts as columns: they can be of any length.
             near = near_matches(column, [excerpt(name)[:_SHOWN_LEN] for name in columns])
-            hint = f" (choose one with {option})" if option else ""
+            hint = header_hint(table) or (f" (choose one with {option})" if option else "")
             raise InputError(f"no column {column!r} in {table.name}{near}{hint}")
+
+
+def header_hint(table: Table) -> str:
+    """What to do where the names of the columns are no names but a row: a number, or as long as a text."""
+    names = table.columns or () if table.has_header else ()
+    if not any(name.strip().isdecimal() or len(name) > _SHOWN_LEN for name in names):
+        return ""
+    return "; its first line seems to be a row: write the names of the columns in a line before it, such as id and text"

@@ -5,6 +5,8 @@ One judge serves a whole corpus: it also gives the ids and finds double ones. It
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import isnan
+from typing import Final
 
 from elusive.data.identity import ContentIds, UniqueIds
 from elusive.data.rejected import Reason, Rejection, excerpt
@@ -12,6 +14,9 @@ from elusive.data.tables import Columns, Row
 from elusive.data.tags import BrokenTagsError, untagged
 
 _ABSENT = object()
+_EXACT_BELOW: Final = 2**53
+_REMEDY: Final = "--id-column names another column, and --id-column '' makes ids from the texts"
+_SHOWN_LEN: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,11 @@ class Judge:
             return Rejection(file, row.line, Reason.SURROGATE, excerpt(text))
         if columns.id is None:
             return Text(self._content_ids.of(encoded), text)
-        text_id = row.values.get(columns.id)
-        fault = _fault_of_id(text_id)
-        if fault is not None:
-            return Rejection(file, row.line, *fault)
-        self._unique_ids.add(str(text_id), file=file, line=row.line)
-        return Text(str(text_id), text)
+        text_id = id_of(row.values.get(columns.id))
+        if text_id is None:
+            return Rejection(file, row.line, *_fault_of_id(row.values.get(columns.id)))
+        self._unique_ids.add(text_id, file=file, line=row.line)
+        return Text(text_id, text)
 
 
 def encode_utf8(text: str) -> bytes | None:
@@ -81,11 +85,24 @@ def _fault_of_text(value: object) -> tuple[Reason, str] | None:
     return None
 
 
-def _fault_of_id(value: object) -> tuple[Reason, str] | None:
-    if value is None or value == "":
-        return Reason.NO_ID, ""
+def id_of(value: object) -> str | None:
+    """An id as text; None where a value can be none.
+
+    A whole number held as a float is that number: pandas makes 7.0 of 7 in a column where another id is missing.
+    Beyond 2⁵³ floats leave integers out, and two ids could be one.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_BELOW:
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):  # True is an int to Python, and no id
-        return Reason.ID_TYPE, excerpt(value)
-    if isinstance(value, str) and not value.strip():
-        return Reason.NO_ID, ""
-    return (Reason.SURROGATE, excerpt(value)) if encode_utf8(str(value)) is None else None
+        return None
+    text = str(value)
+    return text if text.strip() and encode_utf8(text) is not None else None
+
+
+def _fault_of_id(value: object) -> tuple[Reason, str]:
+    """Why `id_of` has none for a value."""
+    if value is None or (isinstance(value, str) and not value.strip()) or (isinstance(value, float) and isnan(value)):
+        return Reason.NO_ID, _REMEDY
+    if isinstance(value, str):
+        return Reason.SURROGATE, excerpt(value)
+    return Reason.ID_TYPE, excerpt(f"{excerpt(value)[:_SHOWN_LEN]}; {_REMEDY}")

@@ -58,6 +58,7 @@ def _columns(evaluation: Evaluation) -> _Columns:
     cuts = answers[0].hits or {}
     found = {"exact_match": [answer.em for answer in answers], "f1": [answer.f1 for answer in answers]}
     found |= {f"HR@{k}": [(answer.hits or {}).get(k) for answer in answers] for k in cuts}
+    found |= {name: [(answer.measures or {}).get(name) for answer in answers] for name in answers[0].measures or {}}
     return {
         name: [float(value) for value in values if value is not None]
         for name, values in found.items()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from elusive.data.literals import number_as_text
 from elusive.data.questions import Question
 from elusive.data.tags import NAME, untagged
 from elusive.data.unfit import is_usable
@@ -39,11 +40,13 @@ class FieldQuestion:
         question: with its answers.
         group: what is drawn again for an interval: the person; the question's own id where nobody is known.
         field: of the person; None where the data has none.
+        relevance: judgements of passages by their ids, in place of answers (BEIR); None where there are none.
     """
 
     question: Question
     group: str
     field: str | None = None
+    relevance: Mapping[str, int] | None = None
 
 
 def of_facts(name: object, facts: object, *, templates: Templates, fields: tuple[str, ...]) -> Iterator[FieldQuestion]:
@@ -51,7 +54,7 @@ def of_facts(name: object, facts: object, *, templates: Templates, fields: tuple
 
     Args:
         name: of the person.
-        facts: a string, or a list of accepted ones, for each field; None is not known.
+        facts: a string or a number, or a list of accepted ones, for each field; None is not known.
         templates: of the fields.
         fields: those that are wanted; empty is all.
 
@@ -63,7 +66,7 @@ def of_facts(name: object, facts: object, *, templates: Templates, fields: tuple
         raise NobodyError(BiographyReason.NO_NAME)
     if not isinstance(facts, Mapping):
         raise NobodyError(BiographyReason.FACTS)
-    known = {str(field): _answers(value) for field, value in facts.items() if value is not None}
+    known = {str(field): _answers(value) for field, value in facts.items() if number_as_text(value) is not None}
     yield from _asked(str(name), known, templates=templates, fields=fields, seen_in=f"the row of {str(name)!r}")
 
 
@@ -126,7 +129,7 @@ def _asked(
 
 
 def _answers(value: object) -> tuple[str, ...]:
-    values = value if isinstance(value, list) else [value]
+    values = [number_as_text(one) for one in (value if isinstance(value, list) else [value])]
     if not values or not all(is_usable(one) for one in values):
         raise NobodyError(BiographyReason.FACTS)
     return tuple(dict.fromkeys(str(one) for one in values))

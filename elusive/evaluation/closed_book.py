@@ -128,5 +128,13 @@ class ClosedBook:
         return limit if self._is_encoder_decoder else limit - self.max_new_tokens
 
 
+def longest_first(prompts: Sequence[NDArray[np.int64]]) -> list[int]:
+    """The order in which prompts are answered: those of similar length share a batch.
+
+    The longest come first, so that a batch that does not fit into memory fails at once.
+    """
+    return sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
+
+
 def _n_shots(n: int) -> str:
     return "1 shot" if n == 1 else f"{n} shots"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from elusive.data.questions import Question, normalised_question
+from elusive.unspaced import spaced_out
 
 _KEY_LEN: Final = 4
 """Words by which a question is looked for; shorter ones by all they have."""
@@ -50,7 +51,7 @@ class LeakSearch:
         self.found: dict[str, str] = {}
         self._by_key: dict[tuple[str, ...], list[tuple[tuple[str, ...], Question]]] = {}
         for question in questions:
-            words = tuple(normalised_question(question.question).split())
+            words = _words(question.question)
             self._by_key.setdefault(words[:_KEY_LEN], []).append((words, question))
         self._lens = sorted({len(key) for key in self._by_key})
 
@@ -58,10 +59,15 @@ class LeakSearch:
         """Note the questions that stand in texts: in `found`, by id, with the source that holds them."""
         for text in texts:
             self.n_texts += 1
-            words = normalised_question(text).split()
+            words = _words(text)
             for key_len in self._lens:
                 # Each run of so many words, made without slicing the list at each of its words.
                 for place, key in enumerate(zip(*(words[i:] for i in range(key_len)), strict=False)):
                     for wanted, question in self._by_key.get(key, ()):
-                        if tuple(words[place : place + len(wanted)]) == wanted:
+                        if words[place : place + len(wanted)] == wanted:
                             self.found.setdefault(question.id, source)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Its words, up to case and punctuation; in a script without spaces its characters, or a text would be one word."""
+    return tuple(spaced_out(normalised_question(text)).split())

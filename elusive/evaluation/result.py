@@ -1,13 +1,15 @@
 """What was measured: figures of answers, of retrieval and of other texts; every interval is drawn over groups."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import exp
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from elusive.evaluation.biographies import FieldQuestion
+from elusive.evaluation.judged import measures_of, relevant_of
 from elusive.metrics import exact_match, f1, has_answer, hit_at
 from elusive.statistics import Estimate, over_groups, over_sums
 
@@ -26,7 +28,9 @@ class Answer:
         id, group, field, question, answers: of the question.
         prediction: what the model wrote; None where no model was asked.
         em, f1: of the prediction.
-        hits: by k, whether one of the first k passages holds an answer; None where nothing was retrieved.
+        hits: by k, whether one of the first k passages holds an answer, or is judged relevant where passages are
+            judged; None where nothing was retrieved.
+        measures: of the ranking, where passages are judged (`elusive.evaluation.judged`); None elsewhere.
     """
 
     id: str
@@ -38,6 +42,7 @@ class Answer:
     em: float | None
     f1: float | None
     hits: Mapping[str, bool] | None = None
+    measures: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +73,11 @@ class Forgetting:
 
 def marked(asked: FieldQuestion, *, prediction: str | None, cuts: Sequence[int]) -> Answer:
     """A question with what was predicted and found; its passages are what was found, best first."""
-    question = asked.question
-    holds = [has_answer(passage.text, question.answers) for passage in question.passages]
+    question, relevance = asked.question, asked.relevance
+    if relevance is None:
+        holds = [has_answer(passage.text, question.answers) for passage in question.passages]
+    else:
+        holds = relevant_of(question.passages, relevance)
     return Answer(
         id=question.id,
         group=asked.group,
@@ -80,7 +88,16 @@ def marked(asked: FieldQuestion, *, prediction: str | None, cuts: Sequence[int])
         em=None if prediction is None else exact_match(prediction, question.answers),
         f1=None if prediction is None else f1(prediction, question.answers),
         hits={str(k): bool(hit_at(k, holds)) for k in cuts} if cuts else None,
+        measures=None if relevance is None else measures_of(question.passages, relevance, cuts=cuts),
     )
+
+
+def answer_lines(answers: Iterable[Answer]) -> str:
+    """The content of `answers.jsonl`: hits and measures only where something was retrieved, and judged."""
+    rows = (asdict(answer) for answer in answers)
+    optional = ("hits", "measures")
+    kept = ({name: value for name, value in row.items() if value is not None or name not in optional} for row in rows)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
 
 
 def scores(answers: Sequence[Answer], *, seed: int) -> Scores | None:
@@ -101,13 +118,14 @@ def scores_by_field(answers: Sequence[Answer], *, seed: int) -> dict[str, Scores
     return {field: one for field, one in found.items() if one is not None}
 
 
-def hit_rates(answers: Sequence[Answer], *, cuts: Sequence[int], seed: int) -> dict[str, Estimate]:
-    """HR@k by name."""
+def retrieval_rates(answers: Sequence[Answer], *, cuts: Sequence[int], seed: int) -> dict[str, Estimate]:
+    """HR@k by name, and where passages are judged the measures of the rankings."""
+    values = {f"HR@{k}": [float((answer.hits or {})[str(k)]) for answer in answers] for k in cuts}
+    of_all = [answer.measures for answer in answers if answer.measures is not None]
+    if len(of_all) == len(answers):
+        values |= {name: [measures[name] for measures in of_all] for name in of_all[0]}
     groups = [answer.group for answer in answers]
-    return {
-        f"HR@{k}": over_groups([float((answer.hits or {})[str(k)]) for answer in answers], groups, seed=seed)
-        for k in cuts
-    }
+    return {name: over_groups(found, groups, seed=seed) for name, found in values.items()}
 
 
 def forgetting(texts: "Sequence[TextLikelihood]", *, seed: int) -> Forgetting:

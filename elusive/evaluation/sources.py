@@ -3,6 +3,7 @@
 The columns tell which of these a source is. All questions are held in memory.
 """
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from elusive.data.beir import beir_file
+from elusive.data.beir import Judgements, beir_file, judgements_of_split
 from elusive.data.corpus import read_corpus
 from elusive.data.folders import DEFAULT_SPLIT
 from elusive.data.hub_dataset import HubDataset
 from elusive.data.layouts import format_of_name
+from elusive.data.literals import is_literal, read_literal
 from elusive.data.question_files import read_questions
 from elusive.data.question_layouts import KNOWN_QUESTIONS, QUESTION_LAYOUTS, find_layout, headerless_layout
 from elusive.data.reading import Reading
@@ -55,6 +57,7 @@ class QuestionSource:
         split: which split, where the source has splits.
         paragraphs: in .txt files, each paragraph is a text.
         fields: those that are wanted; empty is all.
+        judged: whether questions without answers are taken where passages are judged for them (BEIR).
     """
 
     place: str | Path
@@ -66,6 +69,7 @@ class QuestionSource:
     split: str = DEFAULT_SPLIT
     paragraphs: bool = False
     fields: tuple[str, ...] = ()
+    judged: bool = False
 
     def kind(self) -> Kind:
         """What the source holds, told by the columns of its first file.
@@ -83,6 +87,8 @@ class QuestionSource:
             layout = find_layout(QUESTION_LAYOUTS, columns, file=records.table.name, options=_OPTIONS)
             if layout is not None and layout.answers is not None:
                 return "questions"
+            if layout is not None and isinstance(part, Path) and beir_file(part.parent, "queries") is not None:
+                raise InputError(f"{part} has no answers; name {part.parent}, whose qrels/ judge passages for them")
             if not records.typed and headerless_layout(columns) is not None:
                 return "questions"
             is_prose = isinstance(part, Path) and format_of_name(part) == "txt"
@@ -119,15 +125,37 @@ class QuestionSource:
             split=self.split,
             on_rejected=on_rejected,
         )
+        judgements = self._judgements()
         n_good = 0
         for question in questions:
-            if not question.answers:
+            relevance = judgements.get(question.id)
+            if not question.answers and relevance is None:
                 on_rejected(Rejection(str(self.place), None, QuestionReason.NO_ANSWER, f"question {question.id}"))
                 continue
             n_good += 1
-            yield FieldQuestion(replace(question, passages=()), group=question.id)
+            yield FieldQuestion(replace(question, passages=()), group=question.id, relevance=relevance)
         if not n_good:
-            raise InputError(f"no question of {self.place} has answers; name their column by --answer-column")
+            raise InputError(f"no question of {self.place} has answers; {self._without_answers()}")
+
+    def _judgements(self) -> Judgements:
+        """By question; empty where they are not wanted, or there are none."""
+        queries = beir_file(self.place, "queries") if self.judged else None
+        if queries is None:
+            return {}
+        # What is wrong with a row of them was told when the questions of the split were looked for.
+        return judgements_of_split(queries.parent, split=self.split, on_rejected=lambda _: None) or {}
+
+    def _without_answers(self) -> str:
+        """What to do about a source in which no question has an answer."""
+        queries = beir_file(self.place, "queries")
+        if queries is None:
+            return "name their column by --answer-column"
+        if not (queries.parent / "qrels").is_dir():
+            return "a folder of BEIR has judgements of passages in qrels/, and there are none"
+        return (
+            "a folder of BEIR judges passages instead, which measures a retriever alone: --retriever ENCODER "
+            f"--passages {self.place}, without a model"
+        )
 
     def _facts(self, on_rejected: Callable[[Rejection], None]) -> Iterator[FieldQuestion]:
         met: set[str] = set()
@@ -160,7 +188,7 @@ class QuestionSource:
             if isinstance(row, Rejection):
                 yield row
             else:
-                yield row.line, row.values.get("name"), row.values.get("facts")
+                yield row.line, row.values.get("name"), _read_facts(row.values.get("facts"))
 
     def _tagged(self, on_rejected: Callable[[Rejection], None]) -> Iterator[FieldQuestion]:
         met: set[str] = set()
@@ -206,6 +234,14 @@ class QuestionSource:
             if name not in seen:
                 there = sorted(one for one in met if self.templates.get(one, "") is not None)
                 raise InputError(f"nobody in {self.place} has a {name!r}{near_matches(name, there)}")
+
+
+def _read_facts(facts: object) -> object:
+    """A mapping that is written out in a string, as a csv file has it, as a mapping; anything else as it is."""
+    if isinstance(facts, str) and is_literal(facts):
+        with contextlib.suppress(ValueError):  # no mapping: told of its row
+            return read_literal(facts)
+    return facts
 
 
 def _on_one_line(one: FieldQuestion) -> FieldQuestion:

@@ -1,6 +1,8 @@
 """Takes a finished folder to the Hugging Face Hub; nothing else in the project pushes.
 
-dataset    what of a folder is the dataset
+content    what is pushed: files, card, layout
+runs       which run a folder holds
+opening    what of a folder can be pushed: a dataset (`dataset`), or a model (`model`, `model_cards`)
 faults     what goes wrong on the way, in words
 manners    the Hub's library quiet, and limited in time
 client     calls to the Hub, patient

@@ -5,6 +5,7 @@ from typing import Any
 
 from elusive.errors import HubError
 from elusive.hub.client import HubClient, hub_client
+from elusive.hub.dataset import DATASET
 from elusive.hub.faults import fault_of, http_error, remedy
 from elusive.hub.manners import quiet_library
 from elusive.hub.target import card_there, check_target
@@ -31,7 +32,7 @@ def check_access_by(client: HubClient, *, private: bool) -> None:
         with quiet_library(client.progress):
             _check_token(client.whoami(), client.repo)
             state = client.state()
-            check_target(client, state, card_there(client, state), private=private)
+            check_target(client, state, card_there(client, state), layout=DATASET, private=private)
     except HubError as error:
         raise HubError(f"cannot push to {client.repo}: {error}") from error
     except (OSError, ValueError, http_error()) as error:

@@ -1,4 +1,4 @@
-"""What is to change on the Hub so that it holds the dataset of a folder, and the change, in one commit.
+"""What is to change on the Hub so that it holds the content of a folder, and the change, in one commit.
 
 New parts, parts that are there no more and the card change together, so that no reader meets a mixture; equal files are
 not sent again, and files of others are left alone.
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from elusive.data.card_merge import MergedCard, merge_cards, renamed
+from elusive.data.card_merge import MergedCard, merge_cards
 from elusive.errors import HubError, InputError
 from elusive.hub.client import HubClient, RemoteState
-from elusive.hub.dataset import CARD, FinishedDataset, is_part
+from elusive.hub.content import CARD, Content
 from elusive.hub.target import card_there, check_target
 
 # Files go to storage in batches: some at once for speed, few enough that a bar moves and Ctrl-C need not wait.
@@ -23,8 +23,10 @@ class PushPlan:
     """What a push would change.
 
     Attributes:
-        url: the dataset's page.
-        creates: whether the dataset is to be made.
+        url: the repository's page.
+        what: is pushed: a dataset, an adapter, a model or a retriever.
+        load_with: how it is loaded from there.
+        creates: whether the repository is to be made.
         upload: bytes of each file that is new or differs, by its path.
         unchanged: files that the Hub has already.
         delete: parts on the Hub that the folder has not.
@@ -32,6 +34,8 @@ class PushPlan:
     """
 
     url: str
+    what: str
+    load_with: str
     creates: bool
     upload: dict[str, int]
     unchanged: tuple[str, ...]
@@ -49,7 +53,7 @@ class Pushed(PushPlan):
     """What a push changed.
 
     Attributes:
-        commit: the head of the dataset afterwards; made by this push unless nothing was to be changed.
+        commit: the head of the repository afterwards; made by this push unless nothing was to be changed.
     """
 
     commit: str
@@ -60,32 +64,34 @@ class Change:
     """From the state of the Hub to the state of the folder."""
 
     client: HubClient
-    dataset: FinishedDataset
+    content: Content
     state: RemoteState | None
     card: MergedCard
     plan: PushPlan
 
     @classmethod
-    def between(cls, dataset: FinishedDataset, client: HubClient, *, private: bool) -> "Change":
+    def between(cls, content: Content, client: HubClient, *, private: bool) -> "Change":
         """Compare the folder with the Hub as it is now; reads only."""
         state = client.state()
         theirs = card_there(client, state)
-        check_target(client, state, theirs, private=private)
+        check_target(client, state, theirs, layout=content.layout, private=private)
         there = state.files if state else {}
-        card = _card(client, dataset, theirs)
-        sizes = dict(dataset.sizes)
-        upload = {name: size for name, size in sizes.items() if not _is_there(dataset, name, there)}
+        card = _card(client, content, theirs)
+        sizes = dict(content.sizes)
+        upload = {name: size for name, size in sizes.items() if not _is_there(content, name, there)}
         if card.text != theirs:
             upload[CARD] = len(card.text.encode())
         plan = PushPlan(
             url=client.url,
+            what=content.what,
+            load_with=content.load_with(client.repo),
             creates=state is None,
             upload=upload,
             unchanged=tuple(name for name in [*sizes, CARD] if name not in upload),
-            delete=tuple(sorted(name for name in there if is_part(name) and name not in sizes)),
+            delete=tuple(sorted(name for name in there if content.layout.is_part(name) and name not in sizes)),
             kept=card.kept,
         )
-        return cls(client, dataset, state, card, plan)
+        return cls(client, content, state, card, plan)
 
     def carry_out(self, *, private: bool) -> Pushed:
         """Make the change, on top of what was compared."""
@@ -96,9 +102,9 @@ class Change:
         return Pushed(**vars(plan), commit=commit)
 
     def _create(self, *, private: bool) -> "Change":
-        """Make the dataset; the change from what is found then, which may be another's who was there first."""
+        """Make the repository; the change from what is found then, which may be another's who was there first."""
         self.client.create(private=private)
-        found = Change.between(self.dataset, self.client, private=private)
+        found = Change.between(self.content, self.client, private=private)
         if found.state is None:
             raise HubError(f"the Hub made {self.plan.url}, but does not show it; push again")
         return replace(found, plan=replace(found.plan, creates=True))
@@ -106,21 +112,22 @@ class Change:
     def _commit(self, parent: str) -> str:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        plan, folder = self.plan, self.dataset.folder
+        plan, content = self.plan, self.content
         additions = [
-            CommitOperationAdd(name, self.card.text.encode() if name == CARD else folder / name) for name in plan.upload
+            CommitOperationAdd(name, self.card.text.encode() if name == CARD else content.source(name))
+            for name in plan.upload
         ]
         with self.client.progress.stage("push", total=plan.n_bytes, unit="bytes") as advance:
             for batch in _batches(additions, plan.upload):
                 self.client.upload(batch)
                 advance(sum(plan.upload[addition.path_in_repo] for addition in batch))
         deletions = [CommitOperationDelete(name, is_folder=False) for name in plan.delete]
-        return self.client.commit([*additions, *deletions], message=self.dataset.title, parent=parent)
+        return self.client.commit([*additions, *deletions], message=content.title, parent=parent)
 
 
-def _card(client: HubClient, dataset: FinishedDataset, theirs: str | None) -> MergedCard:
+def _card(client: HubClient, content: Content, theirs: str | None) -> MergedCard:
     """The card as it is to be."""
-    ours = renamed(dataset.card, client.repo)
+    ours = content.card_of(client.repo)
     if theirs is None:
         return MergedCard(ours, ())
     try:
@@ -129,11 +136,11 @@ def _card(client: HubClient, dataset: FinishedDataset, theirs: str | None) -> Me
         raise HubError(f"the card of {client.url} cannot be renewed: {error}; mend it there") from error
 
 
-def _is_there(dataset: FinishedDataset, name: str, there: dict[str, tuple[int, str | None, str | None]]) -> bool:
+def _is_there(content: Content, name: str, there: dict[str, tuple[int, str | None, str | None]]) -> bool:
     size, sha256, git_id = there.get(name, (-1, None, None))
-    if size != dataset.sizes[name]:
+    if size != content.sizes[name]:
         return False
-    return dataset.digest(name, "sha256") == sha256 if sha256 else dataset.digest(name, "git") == git_id
+    return content.digest(name, "sha256") == sha256 if sha256 else content.digest(name, "git") == git_id
 
 
 def _batches(additions: list[Any], sizes: dict[str, int]) -> Iterator[list[Any]]:

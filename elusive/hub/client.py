@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from elusive.errors import HubError, OptionError
+from elusive.hub.content import RepoType
 from elusive.hub.faults import fault_of, http_error, no_token
 from elusive.hub.manners import TIMEOUT, time_limit
 from elusive.progress import Progress
@@ -26,7 +27,7 @@ _MAX_RETRY_AFTER: Final = 120.0
 
 @dataclass(frozen=True)
 class RemoteState:
-    """A dataset on the Hub at one moment.
+    """A repository on the Hub at one moment.
 
     Attributes:
         commit: the head of its main branch.
@@ -41,12 +42,13 @@ class RemoteState:
 
 @dataclass(frozen=True)
 class HubClient:
-    """Calls to the Hub about one dataset.
+    """Calls to the Hub about one repository.
 
     Attributes:
         api: a `huggingface_hub.HfApi`.
-        repo: the dataset, `owner/name`.
+        repo: its name, `owner/name`.
         progress: where waits are told.
+        repo_type: whether it is a dataset or a model.
         wait: sleeps so many seconds.
         tries: how often a call is made before it is given up.
     """
@@ -54,13 +56,14 @@ class HubClient:
     api: Any
     repo: str
     progress: Progress
+    repo_type: RepoType = "dataset"
     wait: Callable[[float], None] = time.sleep
     tries: int = _TRIES
 
     @property
     def url(self) -> str:
-        """The dataset's page."""
-        return f"{self.api.endpoint}/datasets/{self.repo}"
+        """The repository's page."""
+        return f"{self.api.endpoint}/{'datasets/' if self.repo_type == 'dataset' else ''}{self.repo}"
 
     def whoami(self) -> dict[str, Any]:
         """The owner of the token, and what the token may do."""
@@ -68,30 +71,30 @@ class HubClient:
         return found
 
     def state(self) -> RemoteState | None:
-        """What is there; None where there is no such dataset, or none that this user may see."""
+        """What is there; None where there is no such repository, or none that this user may see."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
         def ask() -> Any:
-            return self.api.dataset_info(self.repo, files_metadata=True, timeout=TIMEOUT)
+            return self.api.repo_info(self.repo, repo_type=self.repo_type, files_metadata=True, timeout=TIMEOUT)
 
         try:
-            info = self._patiently("looking at the dataset", ask)
+            info = self._patiently(f"looking at the {self.repo_type}", ask)
         except RepositoryNotFoundError as error:
-            if fault_of(error).status == 401:  # a token that is wrong, not a dataset that is missing
+            if fault_of(error).status == 401:  # a token that is wrong, not a repository that is missing
                 raise
             return None
         files = {f.rfilename: (f.size, f.lfs.sha256 if f.lfs else None, f.blob_id) for f in info.siblings or ()}
         return RemoteState(info.sha, bool(info.private), files)
 
     def create(self, *, private: bool) -> None:
-        """Make the dataset; its owner's default decides who sees it, unless it is to be private."""
+        """Make the repository; its owner's default decides who sees it, unless it is to be private."""
         self._patiently(
-            "making the dataset",
-            lambda: self.api.create_repo(self.repo, repo_type="dataset", private=private or None, exist_ok=True),
+            f"making the {self.repo_type}",
+            lambda: self.api.create_repo(self.repo, repo_type=self.repo_type, private=private or None, exist_ok=True),
         )
 
     def read(self, name: str, *, commit: str) -> str:
-        """A text file of the dataset.
+        """A text file of the repository.
 
         Raises:
             HubError: it is not UTF-8.
@@ -99,7 +102,9 @@ class HubClient:
         with tempfile.TemporaryDirectory() as folder:
 
             def fetch() -> Any:
-                return self.api.hf_hub_download(self.repo, name, repo_type="dataset", revision=commit, local_dir=folder)
+                return self.api.hf_hub_download(
+                    self.repo, name, repo_type=self.repo_type, revision=commit, local_dir=folder
+                )
 
             content = Path(self._patiently(f"reading {name}", fetch)).read_bytes()
         try:
@@ -110,7 +115,7 @@ class HubClient:
     def upload(self, additions: Sequence[Any]) -> None:
         """Take the contents of large files to storage; nobody sees them before a commit names them."""
         with time_limit():
-            self.api.preupload_lfs_files(self.repo, additions=additions, repo_type="dataset", free_memory=False)
+            self.api.preupload_lfs_files(self.repo, additions=additions, repo_type=self.repo_type, free_memory=False)
 
     def commit(self, operations: Sequence[Any], *, message: str, parent: str) -> str:
         """One commit on top of `parent`, which must still be the head; its id."""
@@ -121,7 +126,7 @@ class HubClient:
                 operations=[*operations],
                 commit_message=message,
                 parent_commit=parent,
-                repo_type="dataset",
+                repo_type=self.repo_type,
             )
 
         return str(self._patiently("committing", send).oid)
@@ -143,11 +148,11 @@ class HubClient:
             return call()
 
 
-def hub_client(repo: str, progress: Progress) -> HubClient:
+def hub_client(repo: str, progress: Progress, *, repo_type: RepoType = "dataset") -> HubClient:
     """The Hub as the environment says (HF_ENDPOINT, HF_TOKEN, the stored login).
 
     Raises:
-        OptionError: `repo` cannot be a dataset's name.
+        OptionError: `repo` cannot be a repository's name.
         HubError: nobody is logged in.
     """
     from huggingface_hub import HfApi, get_token
@@ -162,12 +167,12 @@ def hub_client(repo: str, progress: Progress) -> HubClient:
         repo_is_a_name = repo.count("/") == 1
     if not repo_is_a_name:
         raise OptionError(
-            f"{repo!r} is no name of a dataset on the Hub; expected you/name, of letters, digits, '-', '_' and '.'"
+            f"{repo!r} is no name of a {repo_type} on the Hub; expected you/name, of letters, digits, '-', '_' and '.'"
         )
     token = get_token()
     if token is None:
         raise HubError(f"cannot push to {repo}: {no_token()}")
-    return HubClient(HfApi(token=token), repo, progress)
+    return HubClient(HfApi(token=token), repo, progress, repo_type)
 
 
 def _pause(failed: int, retry_after: float | None) -> float:

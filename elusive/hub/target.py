@@ -1,4 +1,4 @@
-"""Whether a dataset on the Hub may be the target of a push: a private one where that was asked, and no other program's.
+"""Whether a repository on the Hub may be a push's target: a private one where that was asked, no other program's.
 
 `datasets` gives its files the very names of our parts, so names alone do not tell whose they are; the card does. A card
 whose text a person replaced is still known by its fields.
@@ -12,7 +12,7 @@ import yaml
 from elusive.data.cards import split_card
 from elusive.errors import YAML_ERRORS, HubError
 from elusive.hub.client import HubClient, RemoteState
-from elusive.hub.dataset import CARD, lies_among_parts
+from elusive.hub.content import CARD, Layout
 
 _BLOCK: Final = "<!-- elusive:begin "
 _TAG: Final = "elusive"
@@ -20,21 +20,24 @@ _IDENTITY: Final = re.compile(r"elusive augment [0-9a-f]{16}")
 
 
 def card_there(client: HubClient, state: RemoteState | None) -> str | None:
-    """The card of the dataset as it was; None where there is none."""
+    """The card of the repository as it was; None where there is none."""
     return client.read(CARD, commit=state.commit) if state and CARD in state.files else None
 
 
-def check_target(client: HubClient, state: RemoteState | None, card: str | None, *, private: bool) -> None:
+def check_target(
+    client: HubClient, state: RemoteState | None, card: str | None, *, layout: Layout, private: bool
+) -> None:
     """Refuse to show the world what was to be private, and to write over what elusive did not make.
 
     Args:
-        client: of the dataset.
+        client: of the repository.
         state: what is there.
         card: its card.
+        layout: of what is to be pushed.
         private: whether the push is to be private.
 
     Raises:
-        HubError: everybody sees the dataset, or it is another program's.
+        HubError: everybody sees the repository, or it is another program's.
     """
     if state is None:
         return
@@ -43,12 +46,12 @@ def check_target(client: HubClient, state: RemoteState | None, card: str | None,
             f"{client.url} exists and everybody sees it, but --private was asked for; make it private in its settings, "
             "or name another"
         )
-    there = sorted(name for name in state.files if lies_among_parts(name))
+    there = sorted(name for name in state.files if layout.is_contested(name))
     if there and not _is_ours(card or ""):
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise HubError(
-            f"{client.url} holds {there[0]}{more}, and no card there says that elusive made it; name another dataset, "
-            "or add elusive to the tags of that card"
+            f"{client.url} holds {there[0]}{more}, and no card there says that elusive made it; name another "
+            f"{layout.repo_type}, or add elusive to the tags of that card"
         )
 
 

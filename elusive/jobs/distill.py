@@ -37,6 +37,7 @@ from elusive.jobs.distill_exports import export
 from elusive.jobs.distill_index import SharedIndex
 from elusive.jobs.distill_measuring import Measuring
 from elusive.jobs.distill_models import Models
+from elusive.jobs.distill_past_gate import BEFORE, STOPPED, TUNED, go_on_past_gate
 from elusive.jobs.distill_products import (
     EXPORTS,
     METRICS,
@@ -45,6 +46,8 @@ from elusive.jobs.distill_products import (
     REJECTED_PASSAGES,
     Products,
 )
+from elusive.jobs.encoding import say_notes
+from elusive.jobs.needs import check_needs
 from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
 from elusive.jobs.timing import timed
 from elusive.processes import open_processes
@@ -88,22 +91,25 @@ def distill(
 
 def run(config: DistillConfig, *, overwrite: bool = False, progress: Progress) -> DistillResult:
     """`distill` from validated options."""
+    check_needs(config)
     accelerator = open_processes(
         device=config.device, bf16=config.bf16, trackers=config.report_to, folder=Path(config.out)
     )
     settings_of(config).share(accelerator.num_processes)
     models = Models(config, Path(config.out) / WORK / "parts")
-    options = recorded_options(config, models)
+    heard = progress if accelerator.is_main_process else Bars(quiet=True)
+    options = recorded_options(config, models, progress=heard)
     with contextlib.ExitStack() as held:
         folder = RunFolder(Path(config.out), options)
         if accelerator.is_main_process:
+            if not overwrite and go_on_past_gate(Path(config.out), options):
+                heard.say(f"going on with the run in {config.out}, and ignoring its gate")
             folder = held.enter_context(open_run(Path(config.out), options, products=PRODUCTS, overwrite=overwrite))
         accelerator.wait_for_everyone()
         if folder.finished:
-            progress.say(f"{config.out} already holds this run, finished; nothing to do (--overwrite starts anew)")
+            heard.say(f"{config.out} already holds this run, finished; nothing to do (--overwrite starts anew)")
             before = TypeAdapter(DistillResult).validate_python(folder.finished["result"])
             return replace(before, already_done=True, out=config.out)
-        heard = progress if accelerator.is_main_process else Bars(quiet=True)
         return _Run(config, folder, models, accelerator, heard).to_the_end()
 
 
@@ -112,8 +118,10 @@ def settings_of(config: DistillConfig) -> TrainingSettings:
     return TrainingSettings(**{name: getattr(config, name) for name in TrainingSettings.__dataclass_fields__})
 
 
-def recorded_options(config: DistillConfig, models: Models) -> dict[str, Any]:
+def recorded_options(config: DistillConfig, models: Models, *, progress: Progress) -> dict[str, Any]:
     """What decides a run's files: the options, and the state of the things they name.
+
+    The retriever is loaded for it, and what its user should know of that is said.
 
     Raises:
         ElusiveError: a model that cannot be found.
@@ -124,6 +132,7 @@ def recorded_options(config: DistillConfig, models: Models) -> dict[str, Any]:
     for source in readers.values():
         source.check()
     encoder = models.encoder()
+    say_notes(config, str(config.retriever), passages=config.passages, encoder=encoder, progress=progress)
     return recorded | {
         "rows_version": ROWS_VERSION,
         "retriever_fingerprints": [encoder.fingerprint(side) for side in SIDES],
@@ -217,6 +226,8 @@ class _Run:
         config, tunings = self.config, self.models.tunings
         if config.mode == "off-the-shelf":
             return self.models.reader(training)
+        if self._is_tuned():
+            return self.models.reader(self.folder.path)
         done = (tunings.latest() or {"step": 0})["step"]
         reader = self.models.reader(tunings.path(done) if done else None)
         if reader is None or done == config.reader_steps:
@@ -236,9 +247,16 @@ class _Run:
         tuning.run(done)
         return reader
 
+    def _is_tuned(self) -> bool:
+        """Whether the run's own reader is there, from before its gate stopped it."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            read_sealed(self._parts / TUNED)
+            return bool(self.config.reader_steps)
+        return False
+
     def _before(self, retriever: Retriever, reader: Reader | None, questions: Questions) -> Before:
         """What is known before the retriever learns; asked once, and written down."""
-        record, known = self._parts / "before.json", None
+        record, known = self._parts / BEFORE, None
         with contextlib.suppress(FileNotFoundError, ValueError):
             known = TypeAdapter(Before).validate_python(read_sealed(record))
         self.accelerator.wait_for_everyone()  # or one would find what another writes below, and not wait for it there
@@ -358,7 +376,8 @@ class _Run:
                 self._export(retriever, reader, questions)
             if outcome:
                 products.report(result, retriever, outcome.state, questions.dev)
-            self.folder.finish({"result": asdict(result), "versions": versions()})
+            record = {"result": asdict(result), "versions": versions()}
+            self.folder.finish(record if outcome else record | {STOPPED: asdict(before)})
         self.accelerator.wait_for_everyone()
         return result
 

@@ -1,7 +1,9 @@
 """The questions of a distillation, read whole, and what two sets have in common."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from elusive.config import DistillConfig
 from elusive.data.question_files import read_questions
@@ -11,6 +13,10 @@ from elusive.data.unfit import QuestionReason
 from elusive.errors import InputError
 from elusive.jobs.inputs import located
 from elusive.metrics import answer_tokens, has_answer
+from elusive.unspaced import n_unspaced, remark
+
+_MANY_EPOCHS: Final = 50
+_FEW_EPOCHS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +53,24 @@ def read_all(config: DistillConfig, *, on_rejected: Callable[[Rejection], None])
         warnings.append(
             f"{both:,} of the {len(sets['test']):,} test questions are asked in dev too, which chooses the best"
         )
+    warnings += repetitions(config, len(sets["train"]))
+    measured = [question.answers for name in ("dev", "test") for question in sets[name]]
+    if n := n_unspaced(measured):
+        warnings.append(remark(n, of=len(measured)))
     return Questions(**sets, warnings=tuple(warnings))
+
+
+def repetitions(config: DistillConfig, n_train: int) -> list[str]:
+    """Trainings that show the same questions far too often to teach anything but these."""
+    steps = {"--steps": config.steps, "--reader-steps": config.reader_steps}
+    epochs = {name: n * config.batch_size / n_train for name, n in steps.items()}
+    return [
+        f"{name} {steps[name]:,} in batches of {config.batch_size} is {n:,.0f} epochs of {n_train:,} train questions; "
+        f"give more questions, or fewer steps ({math.ceil(_FEW_EPOCHS * n_train / config.batch_size):,} are "
+        f"{_FEW_EPOCHS} epochs)"
+        for name, n in epochs.items()
+        if n > _MANY_EPOCHS
+    ]
 
 
 def _read(config: DistillConfig, name: str, on_rejected: Callable[[Rejection], None]) -> Iterator[Question]:

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elusive.config import DistillConfig
-from elusive.data.passage_files import read_passages
 from elusive.data.rejected import RejectedLog
 from elusive.errors import OptionError
 from elusive.jobs.distill_products import INDEX, REJECTED_PASSAGES
-from elusive.jobs.inputs import located
+from elusive.jobs.encoding import known_vectors, passages_in
 from elusive.progress import Progress
 from elusive.retrieval.encoder import Encoder
 from elusive.retrieval.index import PassageIndex
@@ -56,12 +55,13 @@ class SharedIndex:
         return index
 
     def _build(self, folder: Path, encoder: Encoder) -> None:
-        config = self.config
+        config, passages = self.config, str(self.config.passages)
         with RejectedLog(self.folder / REJECTED_PASSAGES) as log:
             PassageIndex.build(
                 folder,
-                read_passages(located(str(config.passages)), text_column=config.text_column, on_rejected=log),
+                passages_in(passages, text_column=config.text_column, on_rejected=log),
                 encoder=encoder,
                 options=IndexOptions(kind=config.index, seed=config.seed),
+                known=known_vectors(passages, encoder, progress=self.progress),
                 progress=self.progress,
             )

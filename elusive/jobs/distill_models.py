@@ -9,13 +9,13 @@ from elusive.distillation.checkpoint import Checkpoints
 from elusive.distillation.learner import Learner
 from elusive.distillation.loop import READER, RETRIEVER
 from elusive.errors import OptionError
+from elusive.jobs.encoding import encoder_options, encoder_sources
 from elusive.jobs.inputs import pinned_source, source_of
 from elusive.jobs.reader_sources import ReaderSource
 from elusive.models import ModelSource
 from elusive.readers.opening import load_reader, with_lora
 from elusive.readers.reader import Reader, ReaderOptions
 from elusive.retrieval.encoder import Encoder, load_encoder
-from elusive.retrieval.encoder_options import EncoderOptions
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,6 @@ class Models:
     def trainings(self) -> Checkpoints:
         """Of the retriever."""
         return Checkpoints(self.folder / "retriever")
-
-    @cached_property
-    def retriever_source(self) -> ModelSource:
-        """The retriever as it was named."""
-        assert self.config.retriever is not None, "the options were checked"
-        return self._trained(pinned_source(self.config, self.config.retriever))
 
     def _trained(self, source: ModelSource) -> ModelSource:
         """As it is loaded to be trained: small steps would round away in 16 bits.
@@ -85,14 +79,19 @@ class Models:
 
     def encoder(self, folder: Path | None = None) -> Encoder:
         """The initial retriever, or the one in a folder."""
-        config = self.config
-        options = EncoderOptions(
-            towers="query-only" if config.query_side_only else "as-saved", batch_tokens=config.batch_tokens
-        )
-        source = self.retriever_source
+        config, named = self.config, str(self.config.retriever)
+        source, passages = encoder_sources(config, named)
         if folder is not None:
-            source = self._trained(source_of(config, str(folder), revision=None))
-        return load_encoder(source, options=options)
+            source, passages = source_of(config, str(folder), revision=None), None
+        options = encoder_options(
+            config,
+            named,
+            passages=config.passages,
+            towers="query-only" if config.query_side_only else "as-saved",
+            batch_tokens=config.batch_tokens,
+        )
+        trained = passages and self._trained(passages)
+        return load_encoder(self._trained(source), passages=trained, options=options)
 
     def reader(self, checkpoint: Path | None = None) -> Reader | None:
         """The reader that is to be trained, or has been, as a checkpoint has it, or as it was named."""

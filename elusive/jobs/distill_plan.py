@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from elusive.config import DistillConfig
-from elusive.data.passage_files import read_passages
 from elusive.data.questions import Passage, Question
 from elusive.data.rejected import Rejection
 from elusive.data.run_folder import check_free
@@ -20,9 +19,11 @@ from elusive.errors import OptionError
 from elusive.jobs.distill import recorded_options, settings_of
 from elusive.jobs.distill_data import read_all
 from elusive.jobs.distill_models import Models
+from elusive.jobs.distill_past_gate import goes_on_past_gate
 from elusive.jobs.distill_products import PRODUCTS
-from elusive.jobs.inputs import located
+from elusive.jobs.encoding import known_vectors, passages_in
 from elusive.jobs.memory import MemoryGauge
+from elusive.jobs.needs import check_needs, check_tracker
 from elusive.jobs.sampling import drawn
 from elusive.progress import Advance, Progress
 from elusive.retrieval.encoder import Encoder
@@ -45,6 +46,7 @@ class DistillPlan:
         index_bytes: of the embeddings, in fp16.
         peak_bytes: largest memory that the models and the samples took; training adds gradients and optimisers.
         seconds: for all of it on this device.
+        warnings: what speaks against the questions, or against training on them so often.
         options: all of them.
     """
 
@@ -61,6 +63,7 @@ class DistillPlan:
     index_bytes: int
     peak_bytes: int
     seconds: float
+    warnings: tuple[str, ...]
     options: Mapping[str, Any]
 
 
@@ -70,9 +73,13 @@ def plan_distill(config: DistillConfig, *, overwrite: bool = False, progress: Pr
     Raises:
         ElusiveError: whatever the run itself would refuse at its start.
     """
+    check_needs(config)
+    check_tracker(config.report_to)
     settings_of(config).share(1)
     models = Models(config, Path(config.out))
-    check_free(Path(config.out), recorded_options(config, models), products=PRODUCTS, overwrite=overwrite)
+    options = recorded_options(config, models, progress=progress)
+    if overwrite or not goes_on_past_gate(Path(config.out), options):
+        check_free(Path(config.out), options, products=PRODUCTS, overwrite=overwrite)
     rejected: list[Rejection] = []
     questions = read_all(config, on_rejected=rejected.append)
     with progress.stage("read passages", total=None, unit="passages") as advance:
@@ -91,7 +98,9 @@ def plan_distill(config: DistillConfig, *, overwrite: bool = False, progress: Pr
     times = config.k - 1 if config.teacher == "loop" else 1
     judged = 2 * config.gate_samples if config.teacher == "attention" and config.mode == "fine-tuned" else 0
     read = times * asked + judged + 2 * len(questions.dev)
-    embedded = n_passages * (1 if config.query_side_only else 2 + refreshes)  # at last the best once more
+    times_embedded = 1 if config.query_side_only else 2 + refreshes  # at last the best once more
+    is_known = known_vectors(str(config.passages), encoder, progress=progress) is not None
+    embedded = n_passages * (times_embedded - is_known)
     in_steps = asked * config.k * (_BACKWARD + bool(config.trust))
     return DistillPlan(
         passages=n_passages,
@@ -107,6 +116,7 @@ def plan_distill(config: DistillConfig, *, overwrite: bool = False, progress: Pr
         index_bytes=2 * encoder.width * n_passages,
         peak_bytes=gauge.peak_bytes,
         seconds=(embedded + in_steps) * passage_seconds + (read + _BACKWARD * tuned) * question_seconds,
+        warnings=questions.warnings,
         options=config.model_dump(mode="json"),
     )
 
@@ -115,8 +125,8 @@ def _passages(config: DistillConfig, rejected: list[Rejection], advance: Advance
     """A sample of the passages, and how many there are."""
     n = 0
     sample: list[Passage] = []
-    source = located(str(config.passages))
-    for passage in read_passages(source, text_column=config.text_column, on_rejected=rejected.append):
+    passages = str(config.passages)
+    for passage in passages_in(passages, text_column=config.text_column, on_rejected=rejected.append):
         n += 1
         advance(1)
         if len(sample) < _SAMPLE:

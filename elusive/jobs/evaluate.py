@@ -10,7 +10,6 @@
 Every stage goes on where an earlier run was stopped: answers are kept a chunk at a time.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from elusive import models
 from elusive.config import EVALUATE_NEUTRAL_OPTIONS, EvaluateConfig, build
 from elusive.data.atomic import write_text
 from elusive.data.rejected import RejectedLog
@@ -31,24 +29,27 @@ from elusive.evaluation.result import (
     Answer,
     Forgetting,
     Scores,
+    answer_lines,
     forgetting,
-    hit_rates,
     marked,
+    retrieval_rates,
     scores,
     scores_by_field,
 )
+from elusive.jobs.encoding import retriever_fingerprint
 from elusive.jobs.evaluate_answers import Answering, Predictions
 from elusive.jobs.evaluate_forgetting import check_other_texts, check_window, text_likelihoods
 from elusive.jobs.evaluate_model import EvaluatedModel, evaluated_model
 from elusive.jobs.evaluate_questions import Exam, look_for_leaks, read_exam
 from elusive.jobs.evaluate_retrieval import retrieved
-from elusive.jobs.inputs import pinned_source
 from elusive.jobs.kept_chunks import KeptChunks
+from elusive.jobs.needs import check_needs
 from elusive.jobs.record import file_states, peak_bytes, versions
 from elusive.jobs.timing import timed
 from elusive.progress import Bars, Progress
 from elusive.readers.reader import Reader, ReaderOptions
 from elusive.statistics import Estimate
+from elusive.unspaced import n_unspaced
 
 REJECTED: Final = "rejected.jsonl"
 REJECTED_PASSAGES: Final = "rejected-passages.jsonl"
@@ -69,7 +70,7 @@ class EvaluateResult:
         groups: people, or questions where nobody is known: what intervals are drawn over.
         shots: before each question.
         rejected: rows set aside.
-        retrieval: HR@k by name; empty without a retriever.
+        retrieval: HR@k by name, of BEIR recall@k, MRR@10 and nDCG@10 too; empty without a retriever.
         forgetting: on other texts, by name.
         leaks: questions found in what the model was trained on; None where nothing is known of that.
         seconds: per stage of this call.
@@ -79,6 +80,7 @@ class EvaluateResult:
         truncated: questions whose passages were cut to fit the model; None where it read none, and in folders from
             before this was counted.
         unreadable: questions that do not fit even so, and count as answered wrongly; None likewise.
+        unspaced: questions with answers in a script without spaces between words (`elusive.unspaced`).
     """
 
     model: str | None
@@ -98,6 +100,7 @@ class EvaluateResult:
     out: str
     truncated: int | None = None
     unreadable: int | None = None
+    unspaced: int = 0
 
 
 def evaluate(
@@ -132,6 +135,7 @@ def evaluate(
 
 def run(config: EvaluateConfig, *, overwrite: bool = False, progress: Progress) -> EvaluateResult:
     """`evaluate` from validated options."""
+    check_needs(config)
     check_other_texts(config)
     model = evaluated_model(config)
     options = recorded_options(config, model)
@@ -146,7 +150,7 @@ def run(config: EvaluateConfig, *, overwrite: bool = False, progress: Progress) 
 def recorded_options(config: EvaluateConfig, model: EvaluatedModel | None) -> dict[str, Any]:
     """What decides a run's files: the options, and the state of the things they name."""
     recorded = config.model_dump(mode="json", exclude=set(EVALUATE_NEUTRAL_OPTIONS))
-    retriever = models.fingerprint(pinned_source(config, config.retriever)) if config.retriever else None
+    retriever = retriever_fingerprint(config, config.retriever) if config.retriever else None
     return recorded | {
         "rows_version": ROWS_VERSION,
         "model_fingerprint": model.fingerprint if model else None,
@@ -251,7 +255,7 @@ class _Run:
     ) -> EvaluateResult:
         config, seed = self.config, self.config.seed
         file = self.folder.path / ANSWERS
-        write_text(file, "".join(json.dumps(_row(answer), ensure_ascii=False) + "\n" for answer in answers))
+        write_text(file, answer_lines(answers))
         parts = self.folder.work / "parts"
         parts.mkdir(parents=True, exist_ok=True)
         written = [self.folder.path / name for name in PRODUCTS]
@@ -266,7 +270,7 @@ class _Run:
             groups=exam.n_groups,
             shots=config.n_shots if self.model else 0,
             rejected=n_rejected,
-            retrieval=hit_rates(answers, cuts=config.cuts, seed=seed),
+            retrieval=retrieval_rates(answers, cuts=config.cuts, seed=seed),
             forgetting=forgotten,
             leaks=leaks,
             seconds={stage: round(spent, 3) for stage, spent in self.seconds.items()},
@@ -274,12 +278,7 @@ class _Run:
             out=config.out,
             truncated=predictions.truncated,
             unreadable=predictions.unreadable,
+            unspaced=n_unspaced(answer.answers for answer in answers),
         )
         self.folder.finish({"result": asdict(result), "versions": versions()})
         return result
-
-
-def _row(answer: Answer) -> dict[str, Any]:
-    """As `answers.jsonl` has it: hits only where something was retrieved."""
-    row = asdict(answer)
-    return row if answer.hits is not None else {name: value for name, value in row.items() if name != "hits"}

@@ -15,7 +15,7 @@ from elusive.config import EvaluateConfig
 from elusive.data.questions import Question
 from elusive.errors import InputError
 from elusive.evaluation.biographies import FieldQuestion
-from elusive.evaluation.closed_book import ClosedBook
+from elusive.evaluation.closed_book import ClosedBook, longest_first
 from elusive.evaluation.open_book import is_cut
 from elusive.evaluation.shots import ShotDraw
 from elusive.jobs.kept_chunks import KeptChunks
@@ -62,15 +62,9 @@ class Answering:
             InputError: a prompt does not fit, or there are too few examples for the shots.
         """
         closed = ClosedBook(reader, self.config.max_new_tokens)
-        prompts = self.prompts(closed, questions, shots)
-        n_cut = sum(not closed.has_room_for(one.question.answers) for one in questions)
-        if n_cut:
-            self.progress.say(
-                f"warning: all answers of {n_cut:,} of the {len(questions):,} questions are longer than "
-                f"{closed.max_new_tokens} tokens, and what the model writes is cut there; raise --max-new-tokens"
-            )
-        # Prompts of like length share a batch, the longest first: what does not fit into memory shows at once.
-        order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
+        prompts = prompts_of(closed, questions, shots, self.progress)
+        warn_of_cuts(closed, questions, self.progress)
+        order = longest_first(prompts)
         found = [""] * len(prompts)
         with self.progress.stage("answer", total=len(order), unit="questions") as advance:
             for number, places in enumerate(batches(order, size=self._chunk)):
@@ -81,21 +75,6 @@ class Answering:
                 for place, answer in zip(places, answers, strict=True):
                     found[place] = answer
                 advance(len(places))
-        return found
-
-    def prompts(
-        self, closed: ClosedBook, questions: Sequence[FieldQuestion], shots: ShotDraw
-    ) -> list[NDArray[np.int64]]:
-        """The tokens of each question's prompt.
-
-        Raises:
-            InputError: as `closed_book`.
-        """
-        found = []
-        with self.progress.stage("make prompts", total=len(questions), unit="questions") as advance:
-            for one in questions:
-                found.append(closed.tokens(one.question, shots.of(one)))
-                advance(1)
         return found
 
     def open_book(self, reader: Reader, questions: Sequence[FieldQuestion]) -> Predictions:
@@ -130,6 +109,32 @@ class Answering:
         for batch in batches(prompts, size=self.config.batch_size):
             found += closed.answers(batch)
         return found
+
+
+def prompts_of(
+    closed: ClosedBook, questions: Sequence[FieldQuestion], shots: ShotDraw, progress: Progress
+) -> list[NDArray[np.int64]]:
+    """The tokens of each question's prompt.
+
+    Raises:
+        InputError: a prompt does not fit, or there are too few examples for the shots.
+    """
+    found = []
+    with progress.stage("make prompts", total=len(questions), unit="questions") as advance:
+        for one in questions:
+            found.append(closed.tokens(one.question, shots.of(one)))
+            advance(1)
+    return found
+
+
+def warn_of_cuts(closed: ClosedBook, questions: Sequence[FieldQuestion], progress: Progress) -> None:
+    """Say how many questions have no answer that is short enough to be written."""
+    n_cut = sum(not closed.has_room_for(one.question.answers) for one in questions)
+    if n_cut:
+        progress.say(
+            f"warning: all answers of {n_cut:,} of the {len(questions):,} questions are longer than "
+            f"{closed.max_new_tokens} tokens, and what the model writes is cut there; raise --max-new-tokens"
+        )
 
 
 def _read(reader: Reader, questions: Sequence[Question]) -> list[str | None]:

@@ -208,4 +208,4 @@ def _is_same(base: ModelSource, model: ModelSource) -> bool:
 
 
 def _is_local(name: str) -> bool:
-    return is_embedded(name) or Path(name).is_dir()
+    return is_embedded(name) or Path(name).exists()

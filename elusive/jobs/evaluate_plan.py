@@ -23,6 +23,7 @@ from elusive.jobs.evaluate_forgetting import check_other_texts, check_window
 from elusive.jobs.evaluate_model import EvaluatedModel, evaluated_model
 from elusive.jobs.evaluate_questions import Exam, read_exam
 from elusive.jobs.memory import MemoryGauge
+from elusive.jobs.needs import check_needs
 from elusive.progress import Progress
 
 
@@ -72,6 +73,7 @@ def plan_evaluate(config: EvaluateConfig, *, overwrite: bool = False, progress: 
     Raises:
         ElusiveError: whatever the run itself would refuse at its start.
     """
+    check_needs(config)
     check_other_texts(config)
     model = evaluated_model(config)
     check_free(Path(config.out), recorded_options(config, model), products=PRODUCTS, overwrite=overwrite)

@@ -79,6 +79,7 @@ def _source(config: EvaluateConfig, place: str, templates: Templates) -> Questio
         paragraphs=config.paragraphs,
         templates=templates,
         fields=config.field,
+        judged=config.model is None,
     )
 
 

@@ -9,33 +9,34 @@
 Every stage goes on where an earlier run was stopped. `PassageIndex.open` reads the folder.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from elusive.config import INDEX_NEUTRAL_OPTIONS, IndexConfig, build
-from elusive.data.passage_files import read_passages
 from elusive.data.questions import Passage
 from elusive.data.rejected import RejectedLog, Rejection
 from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.sealed import write_sealed
 from elusive.errors import InputError
-from elusive.jobs.inputs import located, pinned_source
+from elusive.jobs.encoding import known_vectors, open_encoder, passages_in
+from elusive.jobs.needs import check_needs
 from elusive.jobs.record import FileStates, file_states, peak_bytes, versions
 from elusive.jobs.timing import timed
-from elusive.progress import Advance, Bars, Progress
-from elusive.retrieval.encoder import Encoder, load_encoder
-from elusive.retrieval.encoder_options import EncoderOptions
+from elusive.progress import Bars, Progress
+from elusive.retrieval.encoder import Encoder
+from elusive.retrieval.encoder_options import Side
 from elusive.retrieval.index import passage_build, record_of
 from elusive.retrieval.index_build import records_of
-from elusive.retrieval.index_faiss import import_faiss
 from elusive.retrieval.index_generation import FILES, INDEX
 from elusive.retrieval.index_kinds import IndexOptions
 from elusive.retrieval.index_passages import OFFSETS, PASSAGES, PassageStore, write_passages
-from elusive.retrieval.index_shards import Vectors, VectorSource
+from elusive.retrieval.index_shards import Batch
 from elusive.retrieval.index_vectors import VectorIndex
 
 REJECTED: Final = "rejected.jsonl"
@@ -101,9 +102,8 @@ def build_index(
 
 def run(config: IndexConfig, *, overwrite: bool = False, progress: Progress) -> IndexResult:
     """`build_index` from validated options."""
-    import_faiss()
-    progress.say(f"loading {config.encoder}")
-    encoder = encoder_of(config)
+    check_needs(config)
+    encoder = encoder_of(config, progress)
     options = recorded_options(config, encoder)
     with open_run(Path(config.out), options, products=PRODUCTS, overwrite=overwrite) as folder:
         if folder.finished:
@@ -113,21 +113,15 @@ def run(config: IndexConfig, *, overwrite: bool = False, progress: Progress) -> 
         return _Run(config, folder, encoder, progress).to_the_end()
 
 
-def encoder_of(config: IndexConfig) -> Encoder:
+def encoder_of(config: IndexConfig, progress: Progress) -> Encoder:
     """The encoder, on its device.
 
     Raises:
         ModelError, OptionError: as `load_encoder`.
     """
-    options = EncoderOptions(
-        pooling=config.pooling,
-        normalize=config.normalize,
-        passage_prefix=config.passage_prefix,
-        passage_len=config.max_tokens,
-        template=config.template,
-        batch_tokens=config.batch_tokens,
-    )
-    return load_encoder(pinned_source(config, config.encoder), options=options)
+    own = {"passage_len": config.max_tokens, "template": config.template, "batch_tokens": config.batch_tokens}
+    sides: tuple[Side, ...] = ("passage",)
+    return open_encoder(config, config.encoder, passages=None, progress=progress, sides=sides, **own)
 
 
 def index_options(config: IndexConfig) -> IndexOptions:
@@ -153,8 +147,8 @@ def passages_of(
     config: IndexConfig, *, on_rejected: Callable[[Rejection], None], progress: Progress
 ) -> Iterator[Passage]:
     """The passages, counted as they pass."""
-    found = read_passages(
-        located(config.passages),
+    found = passages_in(
+        config.passages,
         text_column=config.text_column,
         id_column=config.id_column,
         split=config.split,
@@ -176,19 +170,23 @@ class _Run:
     encoder: Encoder
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
-    n_embedded: int = 0
 
     def to_the_end(self) -> IndexResult:
         with timed(self.seconds, "read"):
             store = self._read()
-        options = index_options(self.config)
-        build = passage_build(store, encoder=self.encoder, options=options, progress=self.progress)
-        build = replace(build, vectors=self._counted(build.vectors))
+        counted = _CountingEncoder(self.encoder)
+        build = passage_build(
+            store,
+            encoder=counted,
+            options=index_options(self.config),
+            known=known_vectors(self.config.passages, self.encoder, progress=self.progress),
+            progress=self.progress,
+        )
         build.prepare()
         for stage, step in build.steps.items():
             with timed(self.seconds, stage):
                 step()
-        return self._finish(store, build.finish())
+        return self._finish(store, build.finish(), n_embedded=counted.n_embedded)
 
     def _read(self) -> PassageStore:
         record = record_of(self.folder.path)
@@ -207,15 +205,7 @@ class _Run:
                 f"{self.config.passages} changed while it was read; run the same command again when it is at rest"
             )
 
-    def _counted(self, vectors: VectorSource) -> VectorSource:
-        def counted(start: int, stop: int, on_done: Advance) -> Vectors:
-            found = vectors(start, stop, on_done)
-            self.n_embedded += stop - start
-            return found
-
-        return counted
-
-    def _finish(self, store: PassageStore, index: VectorIndex) -> IndexResult:
+    def _finish(self, store: PassageStore, index: VectorIndex, *, n_embedded: int) -> IndexResult:
         write_sealed(records_of(self.folder.path) / INDEX, {}, files=[self.folder.path / INDEX])
         layout = index.generation.layout
         result = IndexResult(
@@ -225,9 +215,32 @@ class _Run:
             kind=layout.kind,
             bytes=sum(seal["bytes"] for seal in index.files.values()),
             seconds={stage: round(spent, 3) for stage, spent in self.seconds.items()},
-            passages_per_second=self.n_embedded / self.seconds["embed"] if self.n_embedded else None,
+            passages_per_second=n_embedded / self.seconds["embed"] if n_embedded else None,
             peak_bytes=peak_bytes(),
             out=self.config.out,
         )
         self.folder.finish({"result": asdict(result), "rejected": dict(store.rejected), "versions": versions()})
         return result
+
+
+@dataclass
+class _CountingEncoder:
+    """An encoder that counts what it embeds."""
+
+    encoder: Encoder
+    n_embedded: int = 0
+
+    @property
+    def width(self) -> int:
+        return self.encoder.width
+
+    def passage_text(self, passage: Passage) -> str:
+        return self.encoder.passage_text(passage)
+
+    def fingerprint(self, side: Side) -> str:
+        return self.encoder.fingerprint(side)
+
+    def batches(self, texts: Sequence[str], *, side: Side, known: NDArray[np.bool_] | None = None) -> Iterator[Batch]:
+        for places, vectors in self.encoder.batches(texts, side=side, known=known):
+            yield places, vectors
+            self.n_embedded += len(places)

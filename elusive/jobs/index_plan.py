@@ -19,11 +19,11 @@ from elusive.data.texts import Text
 from elusive.errors import OptionError
 from elusive.jobs.index import PRODUCTS, encoder_of, index_options, passages_of, recorded_options
 from elusive.jobs.memory import MemoryGauge
+from elusive.jobs.needs import check_needs
 from elusive.jobs.sampling import drawn
 from elusive.models import resolve_device
 from elusive.progress import Progress
 from elusive.retrieval.encoder import Encoder
-from elusive.retrieval.index_faiss import import_faiss
 from elusive.retrieval.index_kinds import IndexOptions, Layout
 
 _SAMPLE: Final = 256
@@ -84,9 +84,9 @@ def plan_index(config: IndexConfig, *, overwrite: bool = False, progress: Progre
     Raises:
         ElusiveError: whatever the run itself would refuse at its start.
     """
-    import_faiss()
+    check_needs(config)
     gauge = MemoryGauge()
-    encoder = encoder_of(config)
+    encoder = encoder_of(config, progress)
     check_free(Path(config.out), recorded_options(config, encoder), products=PRODUCTS, overwrite=overwrite)
     count = _Count()
     sample = [text.text for text in drawn(count.texts(config, encoder, progress), _SAMPLE, seed=config.seed)]

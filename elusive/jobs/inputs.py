@@ -108,9 +108,9 @@ def source_of(config: LoadedModelsConfig, name: str, *, revision: str | None) ->
 
 
 def pinned_source(config: LoadedModelsConfig, written: str) -> ModelSource:
-    """A model by `name` or `name@revision`, the revision being the Hub's; the path of a folder may hold an @."""
+    """A model by `name` or `name@revision`, the revision being the Hub's; a path may hold an @ itself."""
     name, at, revision = written.rpartition("@")
-    if not at or written.startswith((".", "/")):
+    if not at or written.startswith((".", "/")) or Path(written).exists():
         return source_of(config, written, revision=None)
     return source_of(config, name, revision=revision)
 

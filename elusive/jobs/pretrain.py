@@ -1,7 +1,7 @@
 """`elusive pretrain`: a model goes on learning from texts, by LoRA or whole (METHOD 1.4).
 
     read       texts, as they are or with dropout drawn afresh each epoch, and what is replayed
-    train      by transformers' Trainer, from the last checkpoint on
+    train      by transformers' Trainer, from the last checkpoint on; measured on the way where that is asked for
     write      the adapter, or the model
 
 With several processes, the first one writes.
@@ -22,16 +22,29 @@ from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.sealed import write_sealed
 from elusive.errors import DivergedError
 from elusive.jobs.memory import MemoryGauge
-from elusive.jobs.pretrain_data import TrainingData, read_all
+from elusive.jobs.pretrain_curve import (
+    CURVE,
+    CURVE_FOLDER,
+    Asked,
+    Curve,
+    LiveExams,
+    curve_of,
+    live_exams,
+    read_questions,
+)
+from elusive.jobs.pretrain_data import OnRejected, TrainingData, read_all
 from elusive.jobs.pretrain_models import in_bf16, learner_source, load_model, recorded_options, settings_of
 from elusive.jobs.record import versions
 from elusive.jobs.timing import timed
 from elusive.models import ModelSource
 from elusive.pretraining.batches import Collator, Slots
+from elusive.pretraining.best_weights import BestWeights
 from elusive.pretraining.checkpoints import Checkpoints
 from elusive.pretraining.documents import DocumentTokenizer
 from elusive.pretraining.learner import own_tokenizer, row_len, save_adapter, save_model
 from elusive.pretraining.metrics_file import MetricsFile
+from elusive.pretraining.order import MAIN
+from elusive.pretraining.own_dropout import restore_dropout
 from elusive.pretraining.result import PretrainResult
 from elusive.pretraining.settings import rows_per_pass
 from elusive.processes import open_processes
@@ -42,7 +55,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 ADAPTER, MODEL, METRICS, REJECTED = "adapter", "model", "metrics.jsonl", "rejected.jsonl"
-PRODUCTS = (f"{ADAPTER}/*", f"{MODEL}/*", METRICS, REJECTED)
+PRODUCTS = (f"{ADAPTER}/*", f"{MODEL}/*", METRICS, CURVE, f"{CURVE_FOLDER}/*", REJECTED)
 
 
 def pretrain(
@@ -112,19 +125,24 @@ class _Run:
 
     def to_the_end(self) -> PretrainResult:
         with timed(self.seconds, "read"):
-            data = self._read()
+            data, asked = self._read()
         for warning in data.warnings:
             self.progress.say(f"warning: {warning}")
         with timed(self.seconds, "load"):
             model = load_model(self.config)
+            exams = live_exams(model, self._source, asked, self.progress) if asked else None
         n_parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
         with timed(self.seconds, "train"):
-            self._train(model, data)
+            curve = self._train(model, data, exams)
         with timed(self.seconds, "write"):
             if self._is_main:
+                if curve and curve.best:
+                    curve.best.put_into(model, curve.best_step)
                 self._write(model)
             self.accelerator.wait_for_everyone()
-        return self._finish(data, n_parameters)
+        if curve:
+            self.seconds |= {"train": self.seconds["train"] - curve.seconds, "measure": curve.seconds}
+        return self._finish(data, n_parameters, curve)
 
     @property
     def _is_main(self) -> bool:
@@ -142,28 +160,41 @@ class _Run:
     def _metrics(self) -> MetricsFile:
         return MetricsFile(self.folder.path / METRICS)
 
-    def _read(self) -> TrainingData:
-        max_len = row_len(self._source, self.config.max_length)
-        given: dict[str, Any] = {"max_len": max_len, "progress": self.progress}
-        if not self._is_main:
-            return read_all(self.config, self._tokenizer, on_rejected=lambda _rejection: None, **given)
-        with RejectedLog(self.folder.path / REJECTED) as log:
-            data = read_all(self.config, self._tokenizer, on_rejected=log, **given)
-            self.n_rejected = log.n_rejected
-        return data
+    @cached_property
+    def _best(self) -> BestWeights:
+        return BestWeights(self.folder.work / "parts" / "best")
 
-    def _train(self, model: "nn.Module", data: TrainingData) -> None:
+    def _read(self) -> tuple[TrainingData, Asked | None]:
+        if not self._is_main:
+            return self._read_telling(lambda _rejection: None)
+        with RejectedLog(self.folder.path / REJECTED) as log:
+            found = self._read_telling(log)
+            self.n_rejected = log.n_rejected
+        return found
+
+    def _read_telling(self, on_rejected: OnRejected) -> tuple[TrainingData, Asked | None]:
+        max_len = row_len(self._source, self.config.max_length)
+        given: dict[str, Any] = {"on_rejected": on_rejected, "progress": self.progress}
+        data = read_all(self.config, self._tokenizer, max_len=max_len, **given)
+        return data, read_questions(self.config, **given)
+
+    def _train(self, model: "nn.Module", data: TrainingData, exams: LiveExams | None) -> Curve | None:
         from elusive.pretraining.training import Training
 
         config, accelerator = self.config, self.accelerator
         checkpoints = Checkpoints(self.folder.work / "parts" / "checkpoints")
         start = checkpoints.latest()
+        curve = self._curve(exams, data)
+        if curve:
+            curve.go_on_from(start)
         accelerator.wait_for_everyone()  # all know where to go on before one clears up
         if start:
             self.progress.say(f"going on after step {start:,}, where the last checkpoint is")
         if self._is_main:
             checkpoints.keep_only(start)
             self._metrics.cut_after(start)
+            if curve:
+                curve.cut_after(start)
         if config.report_to:
             accelerator.init_trackers("elusive")
         slots = Slots(data.order, data.streams)
@@ -174,6 +205,7 @@ class _Run:
             collator=Collator(pad=self._tokenizer.pad, packed=config.packing, hides=config.drop_by == "attention"),
             checkpoints=checkpoints,
             on_figures=lambda step, figures: self._note(step, figures, data),
+            measuring=curve,
         )
         self.n_tokens = sum(int(row["tokens"]) for row in self._metrics.rows()[-1:])
         with self.progress.stage("train", total=data.order.n_steps, unit="steps") as advance:
@@ -186,6 +218,20 @@ class _Run:
             training.run(start, on_step)
         for tracker in accelerator.trackers:
             tracker.finish()
+        return curve
+
+    def _curve(self, exams: LiveExams | None, data: TrainingData) -> Curve | None:
+        if exams is None:
+            return None
+        return curve_of(
+            self.config,
+            exams,
+            n_steps=data.order.n_steps,
+            best=self._best,
+            epochs_after=data.epochs_after,
+            accelerator=self.accelerator,
+            progress=self.progress,
+        )
 
     def _note(self, step: int, figures: Mapping[str, float], data: TrainingData) -> None:
         """What was measured, for whoever looks on."""
@@ -202,20 +248,24 @@ class _Run:
             save_adapter(model, self._source, path / ADAPTER)
             whole = whole.merge_and_unload() if self.config.merge else None
         if whole is not None:
+            if self.config.dropout:
+                restore_dropout(whole.config, self._source)
             save_model(whole, self._tokenizer.tokenizer, path / MODEL)
-        files = [file for name in (ADAPTER, MODEL) for file in sorted((path / name).glob("*"))]
-        write_sealed(self.folder.work / "parts" / "products.json", {}, files=[*files, path / METRICS])
+        files = [file for name in (ADAPTER, MODEL, CURVE_FOLDER) for file in sorted((path / name).glob("*"))]
+        figures = [path / name for name in (METRICS, CURVE) if (path / name).is_file()]
+        write_sealed(self.folder.work / "parts" / "products.json", {}, files=[*files, *figures])
 
-    def _finish(self, data: TrainingData, n_parameters: int) -> PretrainResult:
-        config, order = self.config, data.order
+    def _finish(self, data: TrainingData, n_parameters: int, curve: Curve | None) -> PretrainResult:
+        config, n_steps = self.config, curve.last_step if curve else data.order.n_steps
+        shown = data.order.first(n_steps)
         rows = self._metrics.rows()
         result = PretrainResult(
             texts=data.n_texts,
-            rows=data.n_shown,
-            replayed=data.n_replayed,
+            rows=shown.n_shown(MAIN),
+            replayed=sum(shown.n_shown(source) for source in range(1, len(data.streams))),
             rejected=self.n_rejected,
-            steps=order.n_steps,
-            epochs=round(data.epochs_after(order.n_steps), 4),
+            steps=n_steps,
+            epochs=round(data.epochs_after(n_steps), 4),
             tokens=int(rows[-1]["tokens"]),
             parameters=n_parameters,
             loss={"first": rows[0]["loss"], "last": rows[-1]["loss"]},
@@ -224,6 +274,7 @@ class _Run:
             peak_bytes=self.gauge.peak_bytes,
             adapter=ADAPTER if config.lora else None,
             model=MODEL if config.merge or not config.lora else None,
+            curve=curve.result() if curve else None,
             out=config.out,
         )
         if self._is_main:

@@ -1,8 +1,9 @@
 """What a pretraining reads: texts, or the clues they are drawn from, as streams of rows; and what is replayed."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from elusive.jobs.inputs import located, warned_of_tags
 from elusive.pretraining.advice import too_little
 from elusive.pretraining.documents import DocumentTokenizer
 from elusive.pretraining.order import MAIN, Order, order_of_epochs, order_of_steps
+from elusive.pretraining.replacing import TokenReplacement, ordinary_ids
 from elusive.pretraining.rows import Document, Rows, packed, pieces
 from elusive.pretraining.streams import RowStream
 from elusive.progress import Progress
@@ -34,12 +36,14 @@ class TrainingData:
         n_copies: texts that an epoch shows; each copy counts.
         streams: of the data, and of what is replayed, in order.
         order: which row stands where.
+        notes: what else speaks against training on the data, a line each.
     """
 
     n_texts: int
     n_copies: int
     streams: tuple[RowStream, ...]
     order: Order
+    notes: tuple[str, ...] = ()
 
     @property
     def n_shown(self) -> int:
@@ -55,7 +59,10 @@ class TrainingData:
     def warnings(self) -> tuple[str, ...]:
         """What speaks against the training."""
         epochs = self.epochs_after(self.order.n_steps)
-        return too_little(steps=self.order.n_steps, showings=epochs * self.n_copies / self.n_texts)
+        return (
+            *too_little(steps=self.order.n_steps, showings=epochs * self.n_copies / self.n_texts),
+            *self.notes,
+        )
 
     def epochs_after(self, step: int) -> float:
         """How often the data was gone through after so many steps."""
@@ -82,7 +89,16 @@ def read_all(
         order = order_of_steps(config.steps, **given)
     else:
         order = order_of_epochs(main.n_rows(config.epochs), **given)
-    return TrainingData(n_texts, n_copies, (main, *replayed), order)
+    return TrainingData(n_texts, n_copies, (main, *replayed), order, tuple(_no_copies(config)))
+
+
+def _no_copies(config: PretrainConfig) -> Iterator[str]:
+    run = None if config.fresh else _augmentation(Path(config.data))
+    if run and run["options"].get("copies") == 0:
+        yield (
+            f"{config.data} holds no copies, only the texts as they are; add --fresh to train on copies that are drawn "
+            "afresh each epoch"
+        )
 
 
 @dataclass(frozen=True)
@@ -108,7 +124,9 @@ class _Room:
             paragraphs=config.paragraphs,
         )
         n_texts = len(texts) if n_sources is None else min(n_sources, len(texts))
-        return self._stream(texts, MAIN), len(texts), n_texts
+        rows = self._rows(texts)
+        stream = RowStream(lambda epoch: self._read_otherwise(rows, epoch), seed=config.seed, source=MAIN)
+        return stream, len(texts), n_texts
 
     def fresh(self) -> tuple[RowStream, int, int]:
         """Likewise originals, whose copies are drawn epoch by epoch."""
@@ -118,6 +136,9 @@ class _Room:
         texts, ids = originals["text"], originals["source_id"]
 
         def rows_of(epoch: int) -> Rows:
+            return self._read_otherwise(fresh_rows(epoch), epoch)
+
+        def fresh_rows(epoch: int) -> Rows:
             drawn = [dropout.drawn(text, i, epoch=epoch) for text, i in zip(texts, ids, strict=True)]
             if config.drop_by == "attention":
                 return self._rows(texts, [copy.dropped for copy in drawn])
@@ -128,7 +149,8 @@ class _Room:
     def replayed(self, source: str, number: int) -> RowStream:
         """Texts that are replayed."""
         _augmented_texts(Path(source))
-        return self._stream(self._texts(source), number)
+        rows = self._rows(self._texts(source))
+        return RowStream(lambda _epoch: rows, seed=self.config.seed, source=number)
 
     def _texts(self, source: str, **options: Any) -> list[str]:
         found = read_corpus(located(source), strip_tags=self.config.strip_tags, on_rejected=self.on_rejected, **options)
@@ -139,9 +161,14 @@ class _Room:
                 advance(1)
         return texts
 
-    def _stream(self, texts: Sequence[str], source: int) -> RowStream:
-        rows = self._rows(texts)
-        return RowStream(lambda _epoch: rows, seed=self.config.seed, source=source)
+    def _read_otherwise(self, rows: Rows, epoch: int) -> Rows:
+        """With --replace-tokens, the rows with some tokens replaced."""
+        return rows if self._replacement is None else self._replacement.replaced(rows, epoch=epoch)
+
+    @cached_property
+    def _replacement(self) -> TokenReplacement | None:
+        probability, seed = self.config.replace_tokens, self.config.seed
+        return TokenReplacement(probability, ordinary_ids(self.tokenizer.tokenizer), seed) if probability else None
 
     def _rows(self, texts: Sequence[str], hidden: Sequence[Sequence[Span]] | None = None) -> Rows:
         """Rows of texts; packed ones of texts in an order drawn once, so that copies of one do not stand together."""
@@ -159,8 +186,18 @@ def _augmented_texts(folder: Path) -> int | None:
     Raises:
         InputError: the run was not finished.
     """
+    run = _augmentation(folder)
+    return None if run is None else int(run["result"]["texts"])
+
+
+def _augmentation(folder: Path) -> dict[str, Any] | None:
+    """The record of a folder of `elusive augment`; None of anything else.
+
+    Raises:
+        InputError: the run was not finished.
+    """
     try:
-        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        run: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         is_augmented = "drop_mode" in run["options"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -168,4 +205,4 @@ def _augmented_texts(folder: Path) -> int | None:
         return None
     if not run["finished"]:
         raise InputError(f"{folder} holds an unfinished run; run the same elusive augment command again")
-    return int(run["result"]["texts"])
+    return run

@@ -9,6 +9,7 @@ from elusive.jobs.record import file_states
 from elusive.models import ModelSource, fingerprint
 from elusive.pretraining.borders import check_hiding, check_packing
 from elusive.pretraining.learner import Lora, check_learner, load_learner
+from elusive.pretraining.own_dropout import check_dropout, config_with_dropout
 from elusive.pretraining.settings import TrainingSettings, checkpoint_interval, rows_per_pass
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def load_model(config: PretrainConfig) -> "nn.Module":
         ElusiveError: it cannot be loaded, or cannot be trained in the way that is asked for.
     """
     source = learner_source(config)
-    model = load_learner(source, _lora(config))
+    changed = config_with_dropout(source, config.dropout) if config.dropout else None
+    model = load_learner(source, _lora(config), config=changed)
+    if changed:
+        check_dropout(model, source)
     if config.packing:
         check_packing(model, source.name)
     if config.drop_by == "attention":
@@ -98,7 +102,9 @@ def recorded_options(config: PretrainConfig) -> dict[str, Any]:
     """
     source = learner_source(config)
     check_learner(source)
-    named = {"data": config.data} | {f"replay_{n}": name for n, (name, _) in enumerate(config.replayed, 1)}
+    measured = {name: getattr(config, name) for name in ("evaluate", "select", "examples", "templates")}
+    named = {name: place for name, place in measured.items() if place}
+    named |= {"data": config.data} | {f"replay_{n}": name for n, (name, _) in enumerate(config.replayed, 1)}
     states = {
         f"{role}_files": file_states(name, what=f"data {name}", outputs=(config.out,)) for role, name in named.items()
     }

@@ -11,6 +11,7 @@ from elusive.clues.guides import Role
 from elusive.clues.scoring import Scorer
 from elusive.config import NEUTRAL_OPTIONS, AugmentConfig
 from elusive.data.folder_lock import WORK
+from elusive.data.folders import files_of_pattern, pattern_parts
 from elusive.embedded import is_embedded, path_of
 from elusive.errors import OptionError
 
@@ -59,24 +60,35 @@ def file_states(source: str, *, what: str, outputs: Iterable[str | None]) -> Fil
     What a run keeps for itself in its folder is left out: looking whether it is finished touches its lock.
 
     Args:
-        source: a file, a folder, or a name.
+        source: a file, a folder, a pattern of files, or a name.
         what: what messages call it.
         outputs: folders of the run, which may not lie inside it.
 
     Raises:
         OptionError: one of them does.
+        InputError: no file matches a pattern.
     """
     path = path_of(source) if is_embedded(source) else Path(source)
     if path.is_file():
         return {path.name: _size_and_time(path)}
+    pattern = pattern_parts(path)
+    if pattern:
+        place, written = pattern
+        if len(Path(written).parts) > 1:  # else nothing below a folder is matched
+            _check_outside(outputs, place, what=what, source=source)
+        return {str(file.relative_to(place)): _size_and_time(file) for file in files_of_pattern(path)}
     if not path.is_dir():
         return {}
-    for inside in outputs:
-        if inside and Path(inside).resolve().is_relative_to(path.resolve()):
-            raise OptionError(f"{inside} lies inside the {what} {source}, and would be read as part of it")
+    _check_outside(outputs, path, what=what, source=source)
     files = (file for file in sorted(path.rglob("*")) if file.is_file())
     named = ((file.relative_to(path), file) for file in files)
     return {str(name): _size_and_time(file) for name, file in named if WORK not in name.parts}
+
+
+def _check_outside(outputs: Iterable[str | None], folder: Path, *, what: str, source: str) -> None:
+    for inside in outputs:
+        if inside and Path(inside).resolve().is_relative_to(folder.resolve()):
+            raise OptionError(f"{inside} lies inside the {what} {source}, and would be read as part of it")
 
 
 def _size_and_time(file: Path) -> list[int]:

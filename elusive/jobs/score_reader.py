@@ -37,6 +37,7 @@ from elusive.jobs.timing import timed
 from elusive.jobs.tolerance import tolerating
 from elusive.progress import Bars, Progress
 from elusive.report.score_reader_page import score_reader_page
+from elusive.unspaced import n_unspaced
 
 EXAMPLES: Final = "examples.jsonl"
 PRODUCTS: Final = (QUESTIONS, REJECTED, EXAMPLES, "report.html")
@@ -60,6 +61,7 @@ class ScoreReaderResult:
         peak_bytes: largest resident memory of the process.
         already_done: the folder held this very run, and nothing was computed.
         out: the folder.
+        unspaced: of the sample, questions with answers in a script without spaces between words (`elusive.unspaced`).
     """
 
     readers: tuple[JudgedReader, ...]
@@ -73,6 +75,7 @@ class ScoreReaderResult:
     peak_bytes: int
     already_done: bool = False
     out: str
+    unspaced: int = 0
 
     @property
     def has_good(self) -> bool:
@@ -243,6 +246,7 @@ class _Run:
             seconds={stage: round(spent, 3) for stage, spent in self.seconds.items()},
             peak_bytes=peak_bytes(),
             out=self.config.out,
+            unspaced=n_unspaced(question.answers for question in asked.questions),
         )
         self.folder.finish({"result": asdict(result), "rejected": dict(asked.rejected), "versions": versions()})
         return result

@@ -82,7 +82,7 @@ class Collator:
         positions = np.zeros(shape, dtype=np.int64)
         for i, row in enumerate(given):
             n = len(row)
-            ids[i, :n] = row.ids
+            ids[i, :n] = row.ids if row.read is None else row.read
             labels[i, 1:n] = row.ids[1:]
             mask[i, :n] = 1
             positions[i, :n] = np.arange(n) if row.positions is None else row.positions

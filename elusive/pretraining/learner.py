@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from elusive.data.atomic import write_json
 from elusive.errors import MissingExtraError, ModelError, OptionError
-from elusive.models import ModelSource, context_len, load_config, load_generative_model, load_tokenizer
+from elusive.models import ModelSource, context_len, load_config, load_generative_model, load_tokenizer, read_tokenizer
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedConfig, PreTrainedTokenizerFast
 
 ALL_LINEAR: Final = "all-linear"
 """Every linear layer but the head."""
@@ -64,12 +64,8 @@ def own_tokenizer(source: ModelSource) -> "PreTrainedTokenizerFast":
     Raises:
         ModelError: as `load_tokenizer`.
     """
-    from transformers import AutoTokenizer
-
     load_tokenizer(source)
-    return AutoTokenizer.from_pretrained(
-        source.path, revision=source.revision, trust_remote_code=source.trust_remote_code
-    )
+    return read_tokenizer(source)
 
 
 def row_len(source: ModelSource, asked: int | None) -> int:
@@ -87,8 +83,13 @@ def row_len(source: ModelSource, asked: int | None) -> int:
     return asked or min(context, _LONGEST_ROW)
 
 
-def load_learner(source: ModelSource, lora: Lora | None) -> "nn.Module":
+def load_learner(source: ModelSource, lora: Lora | None, *, config: "PreTrainedConfig | None" = None) -> "nn.Module":
     """The model with an untrained adapter on it, the only part that learns; without one, all of it learns.
+
+    Args:
+        source: the model.
+        lora: the adapter.
+        config: the model's config with changes; default: its own.
 
     Raises:
         MissingExtraError: peft is not installed.
@@ -96,9 +97,9 @@ def load_learner(source: ModelSource, lora: Lora | None) -> "nn.Module":
         OptionError: it has no layer of the adapter's targets.
     """
     if lora is None:
-        model: nn.Module = load_generative_model(replace(source, dtype="float32"))
+        model: nn.Module = load_generative_model(replace(source, dtype="float32"), config=config)
         return model.requires_grad_(True)
-    return _with_lora(load_generative_model(source), source, lora)
+    return _with_lora(load_generative_model(source, config=config), source, lora)
 
 
 def _with_lora(model: "nn.Module", source: ModelSource, lora: Lora) -> "nn.Module":

@@ -46,6 +46,10 @@ class Order:
         source = int(self.sources.flat[number])
         return None if source == EMPTY else (source, int(self.numbers.flat[number]))
 
+    def first(self, n_steps: int) -> "Order":
+        """The slots of the first steps."""
+        return Order(self.sources[:n_steps], self.numbers[:n_steps])
+
     def n_shown(self, source: int) -> int:
         """Rows of a source, each showing counted."""
         return int((self.sources == source).sum())

@@ -43,16 +43,19 @@ class Row(Document):
 
     Attributes:
         positions: place of each token in its own text, or its part of it, [token]; None where the row is of one text.
+        read: what the model reads in place of `ids`, which it still learns, [token]; None where it reads these.
     """
 
     positions: NDArray[np.int32] | None = None
+    read: NDArray[np.int32] | None = None
 
 
 class Rows(Sequence[Row]):
     """Rows of one epoch, in the order in which they were made.
 
     Args:
-        rows: at least `LEAST_LEN` tokens each; all or none of them with hidden tokens, and with positions.
+        rows: at least `LEAST_LEN` tokens each; all or none of them with hidden tokens, with positions, and with other
+            tokens to read.
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
@@ -61,6 +64,7 @@ class Rows(Sequence[Row]):
         self._ids = np.concatenate([row.ids for row in made]) if made else np.zeros(0, dtype=np.int32)
         self._hidden = _joined([row.hidden for row in made])
         self._positions = _joined([row.positions for row in made])
+        self._read = _joined([row.read for row in made])
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
@@ -71,6 +75,7 @@ class Rows(Sequence[Row]):
             self._ids[part],
             None if self._hidden is None else self._hidden[part],
             None if self._positions is None else self._positions[part],
+            None if self._read is None else self._read[part],
         )
 
     @property

@@ -15,6 +15,11 @@ def checkpoint_interval(steps: int) -> int:
     return max(1, min(steps // 20, 200) // LOG_EVERY) * LOG_EVERY
 
 
+def measuring_interval(steps: int) -> int:
+    """Steps from one measurement to the next: a twelfth of all, where a line of metrics is written too."""
+    return max(1, steps // 12 // LOG_EVERY) * LOG_EVERY
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """Of the optimizer and its steps.

@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -33,6 +33,23 @@ OnFigures = Callable[[int, Mapping[str, float]], None]
 """Told of a step, and of the mean loss since it was last told, the rate and the gradient's norm."""
 
 
+class Measuring(Protocol):
+    """Measurements of the model in training; every process takes part in each."""
+
+    def is_due(self, step: int) -> bool:
+        """Whether the model is to be measured after so many steps; no longer once it was."""
+        ...
+
+    def measure(self, step: int) -> None:
+        """Measure the model and keep what was found; leaves the model and all random draws as they were."""
+        ...
+
+    @property
+    def has_stalled(self) -> bool:
+        """Whether training is to end, whatever steps are left."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """What is trained on what.
@@ -44,6 +61,7 @@ class Training:
         collator: of rows to batches.
         checkpoints: where they are kept.
         on_figures: called every so many steps, and before each checkpoint, in every process.
+        measuring: of the model; each measurement follows a checkpoint of the same step, so that a kill costs it alone.
     """
 
     model: nn.Module
@@ -52,9 +70,10 @@ class Training:
     collator: Collator
     checkpoints: Checkpoints
     on_figures: OnFigures
+    measuring: Measuring | None = None
 
     def run(self, step: int, on_step: OnStep) -> None:
-        """Train to the end.
+        """Train to the end, or until the measurements stall.
 
         Args:
             step: of the checkpoint to go on from; 0 begins.
@@ -71,10 +90,11 @@ class Training:
                 train_dataset=self.slots,
                 data_collator=self.collator,
                 compute_loss_func=token_mean,
-                callbacks=[_Steps(self.checkpoints, on_step)],
+                callbacks=[_Steps(self.checkpoints, on_step, self.measuring)],
             )
             trainer.remove_callback(PrinterCallback)
-            trainer.train(resume_from_checkpoint=str(self.checkpoints.path(step)) if step else None)
+            with contextlib.suppress(_StalledError):
+                trainer.train(resume_from_checkpoint=str(self.checkpoints.path(step)) if step else None)
 
 
 @contextlib.contextmanager
@@ -170,14 +190,25 @@ class _Trainer(Trainer):
         return 0
 
 
-class _Steps(TrainerCallback):
-    """Tells of each step, and seals what Trainer writes."""
+class _StalledError(Exception):
+    """Ends a run that had stalled at the checkpoint from which it goes on; never leaves this module."""
 
-    def __init__(self, checkpoints: Checkpoints, on_step: OnStep) -> None:
-        self._checkpoints, self._on_step = checkpoints, on_step
+
+class _Steps(TrainerCallback):
+    """Tells of each step, seals what Trainer writes, and has the model measured."""
+
+    def __init__(self, checkpoints: Checkpoints, on_step: OnStep, measuring: Measuring | None) -> None:
+        self._checkpoints, self._on_step, self._measuring = checkpoints, on_step, measuring
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        self._measure(state.global_step, control)
+        if self._measuring and self._measuring.has_stalled:
+            raise _StalledError  # what control says is heeded after the next step only
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         self._on_step(state.global_step)
+        if self._measuring and self._measuring.is_due(state.global_step):
+            control.should_save = True
         if control.should_save:  # what a checkpoint holds is looked at first
             control.should_log = True
 
@@ -187,3 +218,10 @@ class _Steps(TrainerCallback):
         if processes.is_main_process:
             self._checkpoints.seal(state.global_step)
         processes.wait_for_everyone()
+        self._measure(state.global_step, control)
+
+    def _measure(self, step: int, control: Any) -> None:
+        if self._measuring and self._measuring.is_due(step):
+            with _draws_kept():
+                self._measuring.measure(step)
+            control.should_training_stop |= self._measuring.has_stalled

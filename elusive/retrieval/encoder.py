@@ -7,7 +7,7 @@ is read by `encoder_files`; how a text is tokenised and its states become a vect
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
@@ -19,11 +19,13 @@ from torch import nn
 
 from elusive.data.questions import Passage
 from elusive.errors import ModelError, OptionError
-from elusive.models import ModelSource, context_len
+from elusive.models import ModelSource
 from elusive.progress import Advance
+from elusive.retrieval.encoder_architecture import check_side
 from elusive.retrieval.encoder_batches import batches_by_length
-from elusive.retrieval.encoder_files import EncoderFiles, read_encoder_files
-from elusive.retrieval.encoder_loading import folder_of, load_tower
+from elusive.retrieval.encoder_files import EncoderFiles, is_separate
+from elusive.retrieval.encoder_loading import folder_of, load_tower, tower_files
+from elusive.retrieval.encoder_notes import encoder_notes
 from elusive.retrieval.encoder_options import DEFAULT_TEMPLATE, SIDES, EncoderOptions, Side, SideFormat
 from elusive.retrieval.encoder_saving import atomic_folder, write_tower
 from elusive.retrieval.encoder_tower import Tower
@@ -46,6 +48,7 @@ class Encoder(nn.Module):
         formats: of each side.
         template: a passage with a title as text.
         batch_tokens: tokens of a forward pass of `encode`, padding included; None as `EncoderOptions` has it.
+        notes: what a user should know of how it was loaded, a line each.
 
     Raises:
         ModelError: towers whose vectors have different lengths.
@@ -58,6 +61,7 @@ class Encoder(nn.Module):
         *,
         template: str,
         batch_tokens: int | None,
+        notes: Sequence[str] = (),
     ) -> None:
         super().__init__()
         # By role, so that a tied tower is in the state once.
@@ -65,6 +69,7 @@ class Encoder(nn.Module):
         self.formats = dict(formats)
         self.template = template
         self.batch_tokens = batch_tokens
+        self.notes = tuple(notes)
         widths = {side: self.tower(side).width for side in SIDES}
         if len(set(widths.values())) > 1:
             raise ModelError(
@@ -104,17 +109,39 @@ class Encoder(nn.Module):
         Raises:
             ModelError: a vector is not finite.
         """
-        tower = self.tower(side)
         vectors = np.empty((len(texts), self.width), dtype=np.float32)
+        for places, found in self.batches(texts, side=side):
+            vectors[places] = found
+            if on_done is not None:
+                on_done(len(places))
+        return vectors
+
+    def batches(
+        self, texts: Sequence[str], *, side: Side, known: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """As `encode`, a forward pass at a time, as they come; which texts share a pass does not depend on `known`.
+
+        Args:
+            texts: as for `encode`.
+            side: as for `encode`.
+            known: of which texts the vectors are known; passes of nothing else are left out. Of none, unless given.
+
+        Yields:
+            places in `texts`, and their vectors, [n, width].
+
+        Raises:
+            ModelError: a vector is not finite.
+        """
+        tower = self.tower(side)
         tokens = self._tokens(texts, side)
         max_tokens = self.batch_tokens or (_CPU_BATCH_TOKENS if tower.device.type == "cpu" else _GPU_BATCH_TOKENS)
-        with tower.evaluating():
-            for places in batches_by_length([len(ids) for ids in tokens], max_tokens=max_tokens):
-                vectors[places] = tower.vectors([tokens[place] for place in places]).cpu().numpy()
-                _check_finite(vectors, places, texts, name=tower.name)
-                if on_done is not None:
-                    on_done(len(places))
-        return vectors
+        for places in batches_by_length([len(ids) for ids in tokens], max_tokens=max_tokens):
+            if known is not None and known[places].all():
+                continue
+            with tower.evaluating():
+                vectors = tower.vectors([tokens[place] for place in places]).cpu().numpy()
+            _check_finite(vectors, places, texts, name=tower.name)
+            yield places, vectors
 
     def embed(self, texts: Sequence[str], *, side: Side) -> Float[Tensor, "batch width"]:
         """Vectors to train on, in one forward pass: with gradient, and dropout where the encoder is in training mode.
@@ -148,8 +175,9 @@ class Encoder(nn.Module):
     def save(self, folder: Path) -> None:
         """Writes the encoder in the layout of sentence-transformers; separate towers into `query/` and `passage/`.
 
-        The folder appears whole. `load_encoder`, `SentenceTransformer` and `AutoModel.from_pretrained` read it, or
-        each of the two, and give equal vectors. A saved encoder that lies there is replaced.
+        The folder appears whole. `load_encoder`, `SentenceTransformer` and `AutoModel.from_pretrained` (of a T5,
+        `T5EncoderModel`) read it, or each of the two, and give equal vectors. A saved encoder that lies there is
+        replaced.
 
         Raises:
             FolderError: the folder holds something else, or cannot be written.
@@ -171,12 +199,20 @@ class Encoder(nn.Module):
         ]
 
 
-def load_encoder(source: ModelSource, *, options: EncoderOptions | None = None) -> Encoder:
+def load_encoder(
+    source: ModelSource,
+    *,
+    passages: ModelSource | None = None,
+    options: EncoderOptions | None = None,
+    sides: Sequence[Side] = SIDES,
+) -> Encoder:
     """An encoder from disk, the Hub, or by the name of an embedded one (`tiny:encoder`).
 
     Args:
         source: a folder of transformers or sentence-transformers, or one that `Encoder.save` wrote.
+        passages: the encoder of passages, where that is another one (DPR); `source` is then that of queries.
         options: what wins over that which the folder says, and whether one model serves both sides.
+        sides: what it will encode. A DPR encoder that is named alone encodes one side only.
 
     Raises:
         ModelError: no such model, not a text encoder, weights that are missing or not finite, a tokenizer that cannot
@@ -184,30 +220,43 @@ def load_encoder(source: ModelSource, *, options: EncoderOptions | None = None) 
         OptionError: a length beyond what the model was made for, quantisation or a device map.
     """
     options = options or EncoderOptions()
-    folder = folder_of(source)
-    roles = ("query", "passage") if _is_separate(folder) else ("both",)
-    files = {role: read_encoder_files(folder if role == "both" else folder / role) for role in roles}
-    towers = {role: load_tower(source, found, options=options) for role, found in files.items()}
+    parts = _parts(source, passages)
+    role_of = {side: side if side in parts else "both" for side in SIDES}
+    for side in sides:
+        check_side(*parts[role_of[side]], side)
+    towers = {role: load_tower(one, files, options=options) for role, (one, files) in parts.items()}
     if options.towers != "as-saved" and "both" in towers:
-        files = dict.fromkeys(SIDES, files["both"])
+        parts, role_of = dict.fromkeys(SIDES, parts["both"]), {side: side for side in SIDES}
         towers = {"query": towers["both"], "passage": copy.deepcopy(towers["both"])}
     if options.towers == "query-only":
         towers["passage"].freeze()
-    sides = {side: side if side in towers else "both" for side in SIDES}
+    formats = {side: _format(side, towers[role], *parts[role], options=options) for side, role in role_of.items()}
     return Encoder(
         towers,
-        {side: _format(source, side, towers[role], files[role], options) for side, role in sides.items()},
-        template=options.template or files[sides["passage"]].template or DEFAULT_TEMPLATE,
+        formats,
+        template=options.template or parts[role_of["passage"]][1].template or DEFAULT_TEMPLATE,
         batch_tokens=options.batch_tokens,
+        notes=encoder_notes({side: parts[role] for side, role in role_of.items()}, formats, options=options),
     ).eval()
 
 
-def _is_separate(folder: Path) -> bool:
-    return not (folder / "config.json").is_file() and all((folder / side / "modules.json").is_file() for side in SIDES)
+def _parts(source: ModelSource, passages: ModelSource | None) -> dict[str, tuple[ModelSource, EncoderFiles]]:
+    """Where each tower comes from, and what is said of it, by its role."""
+    folder = folder_of(source)
+    if passages is None and not is_separate(folder):
+        return {"both": (source, tower_files(source, folder))}
+    named: dict[Side, ModelSource] = {"query": source, "passage": passages or source}
+    places = {side: folder_of(one) for side, one in named.items()}
+    return {
+        side: (one, tower_files(one, places[side] / side if is_separate(places[side]) else places[side]))
+        for side, one in named.items()
+    }
 
 
-def _format(source: ModelSource, side: Side, tower: Tower, files: EncoderFiles, options: EncoderOptions) -> SideFormat:
-    most = context_len(tower.model.config)
+def _format(
+    side: Side, tower: Tower, source: ModelSource, files: EncoderFiles, *, options: EncoderOptions
+) -> SideFormat:
+    most = tower.context_len
     given = options.max_len(side)
     if given is not None and given > most:
         raise OptionError(f"{side}_len {given} is more than the {most} tokens that {source.written} was made for")
@@ -217,7 +266,7 @@ def _format(source: ModelSource, side: Side, tower: Tower, files: EncoderFiles, 
 
 
 def _check_finite(vectors: NDArray[np.float32], places: NDArray[np.int64], texts: Sequence[str], *, name: str) -> None:
-    broken = places[~np.isfinite(vectors[places]).all(axis=1)]
+    broken = places[~np.isfinite(vectors).all(axis=1)]
     if len(broken):
         at = int(broken[0])
         raise ModelError(

@@ -16,6 +16,7 @@ from elusive.retrieval.encoder_files import read_json
 from elusive.types import Float, Tensor
 
 _WEIGHTS: Final = "model.safetensors"
+_PICKLED: Final = "pytorch_model.bin"
 _PLACE: Final = "sentence_embedding"
 """Where sentence-transformers keeps the pooled vector."""
 _ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {
@@ -61,6 +62,11 @@ def load_dense(folder: Path) -> Dense:
         if min(n_in, n_out) < 1:
             raise ModelError(f"{folder}: its Dense layer is of {n_in} by {n_out} dimensions; expected at least 1")
         dense = Dense(nn.Linear(n_in, n_out, bias=config.get("bias", True)), _ACTIVATIONS[activation]())
+        if not (folder / _WEIGHTS).exists() and (folder / _PICKLED).exists():
+            raise ModelError(
+                f"{folder}: its weights are {_PICKLED}, a format that can run code and is not loaded; save the encoder "
+                "anew and name that folder: sentence_transformers.SentenceTransformer(…).save('FOLDER')"
+            )
         dense.load_state_dict(load_file(folder / _WEIGHTS))
     except (OSError, SafetensorError, KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         line = next(iter(str(error).splitlines()), type(error).__name__)

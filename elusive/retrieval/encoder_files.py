@@ -31,6 +31,13 @@ POOLINGS: Final[dict[Pooling, tuple[str, str]]] = {
 """Sentence-transformers' name of each, and its flag, in the order in which flags join vectors."""
 
 _PROMPTS: Final[dict[Side, tuple[str, ...]]] = {"query": ("query",), "passage": ("document", "passage", "corpus")}
+_OTHER_KINDS: Final = {
+    "CrossEncoder": "a cross-encoder",
+    "SparseEncoder": "a sparse encoder",
+    "MultiVectorEncoder": "a multi-vector encoder",
+}
+"""What else sentence-transformers saves in this layout, by its `model_type`."""
+
 _LENGTHS: Final[dict[Side, str]] = {"query": "query_length", "passage": "document_length"}
 
 
@@ -47,6 +54,9 @@ class EncoderFiles:
         max_lens: the most tokens of a side's texts.
         lower_case: lower case before tokenising, whatever the tokenizer does.
         template: a passage with a title as text.
+        unused_prompts: prompts of other names, which stand before no text.
+        only_for: the side whose texts it was trained for; None for both.
+        assumes_cosine: `normalize` is not said, but what sentence-transformers does in its place.
     """
 
     transformer: Path
@@ -57,6 +67,9 @@ class EncoderFiles:
     max_lens: Mapping[Side, int] = field(default_factory=dict)
     lower_case: bool = False
     template: str | None = None
+    unused_prompts: Mapping[str, str] = field(default_factory=dict)
+    only_for: Side | None = None
+    assumes_cosine: bool = False
 
 
 def read_encoder_files(folder: Path) -> EncoderFiles:
@@ -76,12 +89,23 @@ def read_encoder_files(folder: Path) -> EncoderFiles:
         ) from error
 
 
+def is_separate(folder: Path) -> bool:
+    """Whether a folder holds two towers, in `query/` and `passage/`, each as it would lie alone."""
+    names = (MODULES, "config.json")
+    return not any((folder / name).is_file() for name in names) and all(
+        any((folder / side / name).is_file() for name in names) for side in SIDES
+    )
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file; an empty object where there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _read(folder: Path) -> EncoderFiles:
+    settings = read_json(folder / SETTINGS)
+    if what := _OTHER_KINDS.get(settings.get("model_type")):
+        raise ModelError(f"{folder} is {what} of sentence-transformers; expected a bi-encoder (SentenceTransformer)")
     modules = [(module["type"].rpartition(".")[2], folder / module["path"]) for module in read_json(folder / MODULES)]
     kinds = [kind for kind, _ in modules]
     n_dense = kinds.count("Dense")
@@ -91,19 +115,22 @@ def _read(folder: Path) -> EncoderFiles:
             f"{folder}: its modules are {', '.join(kinds) or 'none'}; expected Transformer, Pooling, any number of "
             "Dense, and Normalize or not"
         )
-    settings = read_json(folder / SETTINGS)
     transformer = read_json(modules[0][1] / TRANSFORMER_SETTINGS)
     prefixes = _prefixes(settings)
     _refuse_unknown(folder, settings, transformer)
+    similarity = settings.get("similarity_fn_name")
     return EncoderFiles(
         transformer=modules[0][1],
         pooling=_pooling(modules[1][1], has_prefix=any(prefixes.values())),
         dense=tuple(path for kind, path in modules if kind == "Dense"),
-        normalize="Normalize" in kinds or settings.get("similarity_fn_name") == "cosine",
+        # Where nothing is said, SentenceTransformer compares by cosine.
+        normalize="Normalize" in kinds or similarity in (None, "cosine"),
         prefixes=prefixes,
         max_lens=_max_lens(settings, transformer),
         lower_case=bool(transformer.get("do_lower_case")),
         template=_template(folder, settings),
+        unused_prompts=_unused_prompts(settings, prefixes),
+        assumes_cosine="Normalize" not in kinds and similarity is None,
     )
 
 
@@ -134,6 +161,13 @@ def _prefixes(settings: Mapping[str, Any]) -> dict[Side, str]:
         # Sentence-transformers writes an empty "document" beside a "passage" that is meant.
         found[side] = next((prompts[name] for name in names if prompts.get(name)), "")
     return found
+
+
+def _unused_prompts(settings: Mapping[str, Any], prefixes: Mapping[Side, str]) -> dict[str, str]:
+    """Prompts that are texts and stand before nothing, such as `retrieval.query` and `s2p_query`."""
+    prompts = settings.get("prompts") or {}
+    used = {settings.get("default_prompt_name"), *(name for names in _PROMPTS.values() for name in names)}
+    return {name: text for name, text in prompts.items() if text and name not in used | set(prefixes.values())}
 
 
 def _max_lens(settings: Mapping[str, Any], transformer: Mapping[str, Any]) -> dict[Side, int]:

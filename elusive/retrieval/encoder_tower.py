@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from elusive.choices import Pooling
 from elusive.errors import ModelError
+from elusive.models import context_len
 from elusive.retrieval.encoder_dense import Dense
 from elusive.retrieval.pooling import pool
 from elusive.types import Bool, Float, Int, Tensor
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 UNUSED: Final = "pooler."
 """Weights that BERT and its kin carry behind their states; no vector depends on them."""
 
+_SHORT: Final = 8
 _VOLATILE: Final = frozenset({"_name_or_path", "transformers_version", "architectures", "dtype", "use_cache"})
 
 
@@ -98,18 +100,34 @@ class Tower(nn.Module):
             verbose=False,
         )
         # Of an empty text some tokenizers make nothing at all; a row of nothing but padding has no vector.
-        nothing = [self.tokenizer.pad_token_id]
-        return [np.asarray(ids or nothing, dtype=np.int32) for ids in encoded["input_ids"]]
+        rows = [np.asarray(ids or [self.pad_id], dtype=np.int32) for ids in encoded["input_ids"]]
+        if beyond := next((int(ids.max()) for ids in rows if ids.max() >= self.n_ids), None):
+            raise ModelError(
+                f"{self.name}: its tokenizer gives the id {beyond} ({self.tokenizer.convert_ids_to_tokens(beyond)!r}), "
+                f"and its embedding has {self.n_ids:,} rows; expected the tokenizer that it was trained with"
+            )
+        return rows
 
     def vectors(self, tokens: Sequence[NDArray[np.int32]]) -> Float[Tensor, "batch width"]:
         """The vectors of tokenised texts in one forward pass, padded to the longest; with gradient where it is on."""
         lengths = torch.tensor([len(ids) for ids in tokens])
-        ids = np.full((len(tokens), int(lengths.max())), self.tokenizer.pad_token_id, dtype=np.int64)
+        ids = np.full((len(tokens), int(lengths.max())), self.pad_id, dtype=np.int64)
         for row, text in zip(ids, tokens, strict=True):
             row[: len(text)] = text
         mask = torch.arange(ids.shape[1])[None] < lengths[:, None]
         vectors: Tensor = self(torch.from_numpy(ids).to(self.device), mask.to(self.device))
         return vectors
+
+    @property
+    def n_ids(self) -> int:
+        """Rows of the embedding."""
+        return int(self.model.get_input_embeddings().weight.shape[0])
+
+    @property
+    def pad_id(self) -> int:
+        """What fills a row up; of one that was added to the tokenizer alone, the first id does as well."""
+        own = int(self.tokenizer.pad_token_id)
+        return own if own < self.n_ids else 0
 
     @property
     def device(self) -> torch.device:
@@ -127,6 +145,21 @@ class Tower(nn.Module):
                 yield
         finally:
             self.train(before)
+
+    @property
+    def context_len(self) -> int:
+        """The most tokens of a text.
+
+        RoBERTa and its kin count positions from the one after their padding's, so that they have fewer than their
+        config says.
+        """
+        tables = (part for name, part in self.model.named_modules() if name.endswith("position_embeddings"))
+        places = [
+            table.num_embeddings - 1 - table.padding_idx
+            for table in tables
+            if isinstance(table, nn.Embedding) and table.padding_idx is not None
+        ]
+        return min([context_len(self.model.config), *places])
 
     @property
     def dense_layers(self) -> list[Dense]:
@@ -166,10 +199,9 @@ class Tower(nn.Module):
 
     def _width(self) -> int:
         """The length of a vector, by making one."""
-        ids = self.tokenizer("a")["input_ids"] or [self.tokenizer.pad_token_id]
         try:
             with self.evaluating():
-                vector = self.vectors([np.asarray(ids, dtype=np.int32)])[0]
+                vector = self.vectors(self.tokenize(["a"], max_len=_SHORT))[0]
         except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
             line = next(iter(str(error).splitlines()), type(error).__name__)
             raise ModelError(f"{self.name}: it makes no vector of a text ({line}); expected a text encoder") from error

@@ -5,10 +5,10 @@ or refreshed: embedded anew beside what is there, and switched to in one step. N
 `PassageEncoder` says. `index_generation` has the folder's layout, `index_kinds` the choice and cost of kinds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,35 +16,17 @@ from numpy.typing import NDArray
 from elusive.data.folder_lock import locked
 from elusive.data.questions import Passage
 from elusive.errors import FolderError, OptionError
-from elusive.progress import Advance, Bars, Progress
-from elusive.retrieval.encoder_options import Side
+from elusive.progress import Bars, Progress
 from elusive.retrieval.index_build import IndexBuild, build_index_of, records_of, seals_in
+from elusive.retrieval.index_embedding import KnownVectors, PassageEncoder, embedding
 from elusive.retrieval.index_generation import INDEX, Generation
 from elusive.retrieval.index_kinds import IndexOptions
 from elusive.retrieval.index_passages import OFFSETS, PASSAGES, PassageStore, write_passages
 from elusive.retrieval.index_scores import Places
-from elusive.retrieval.index_shards import Vectors, VectorSource
+from elusive.retrieval.index_shards import Vectors
 from elusive.retrieval.index_vectors import VectorIndex
 
 _SILENT: Final = Bars(quiet=True)
-
-
-class PassageEncoder(Protocol):
-    """What an index needs of an encoder (`elusive.retrieval.encoder.Encoder` is one)."""
-
-    width: int
-
-    def passage_text(self, passage: Passage) -> str:
-        """What is embedded of a passage."""
-        ...
-
-    def encode(self, texts: Sequence[str], *, side: Side, on_done: Advance | None = None) -> Vectors:
-        """Vectors [text, width]."""
-        ...
-
-    def fingerprint(self, side: Side) -> str:
-        """Names all that the vectors of a side depend on."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -67,6 +49,7 @@ class PassageIndex:
         *,
         encoder: PassageEncoder,
         options: IndexOptions | None = None,
+        known: KnownVectors | None = None,
         progress: Progress = _SILENT,
     ) -> Self:
         """Index passages; embeddings that an earlier, unfinished call left there are taken up.
@@ -76,6 +59,7 @@ class PassageIndex:
             passages: read once, and written down as they come.
             encoder: what embeds them.
             options: kind and settings of the index.
+            known: vectors by this very encoder, taken where the same passage is at the same place.
             progress: where to report.
 
         Raises:
@@ -90,7 +74,9 @@ class PassageIndex:
             record.parent.mkdir(parents=True, exist_ok=True)
             (folder / INDEX).unlink(missing_ok=True)  # or a kill would leave it beside other passages
             store = write_passages(folder, passages, record=record)
-            build = passage_build(store, encoder=encoder, options=options or IndexOptions(), progress=progress)
+            build = passage_build(
+                store, encoder=encoder, options=options or IndexOptions(), known=known, progress=progress
+            )
             return cls(store, build_index_of(build))
 
     @classmethod
@@ -156,8 +142,13 @@ class PassageIndex:
         made = replace(old, key={**old.key, "encoder": fingerprint})
         files = {name: self.vectors.files[name] for name in (PASSAGES, OFFSETS)}
         with locked(old.folder):
-            vectors = build_index_of(IndexBuild(made, _embedding(self.store, encoder), progress, files))
+            vectors = build_index_of(IndexBuild(made, embedding(self.store, encoder), progress, files))
         return replace(self, vectors=replace(vectors, gpu=self.vectors.gpu))
+
+    @property
+    def known(self) -> KnownVectors:
+        """Its vectors, for another index by its encoder."""
+        return KnownVectors(self.store, self.vectors.shards)
 
     @property
     def fingerprint(self) -> str:
@@ -189,9 +180,16 @@ class PassageIndex:
 
 
 def passage_build(
-    store: PassageStore, *, encoder: PassageEncoder, options: IndexOptions, progress: Progress
+    store: PassageStore,
+    *,
+    encoder: PassageEncoder,
+    options: IndexOptions,
+    known: KnownVectors | None = None,
+    progress: Progress,
 ) -> IndexBuild:
     """The build of an index over passages that were just written down, `record_of` vouching for them.
+
+    Args as `PassageIndex.build`.
 
     Raises:
         OptionError: settings that do not suit them.
@@ -200,17 +198,10 @@ def passage_build(
     key = {"encoder": encoder.fingerprint("passage"), "passages": store.fingerprint}
     seals = seals_in(record_of(store.folder), store.folder)
     own = {name: seals[name] for name in (PASSAGES, OFFSETS)}
-    return IndexBuild(Generation(store.folder, layout, key), _embedding(store, encoder), progress, own)
+    vectors = embedding(store, encoder, known)
+    return IndexBuild(Generation(store.folder, layout, key), vectors, progress, own)
 
 
 def record_of(folder: Path) -> Path:
     """The record of the passages of an unfinished index."""
     return records_of(folder) / "passages.json"
-
-
-def _embedding(store: PassageStore, encoder: PassageEncoder) -> VectorSource:
-    def embed(start: int, stop: int, on_done: Advance) -> Vectors:
-        texts = [encoder.passage_text(passage) for passage in store.read(start, stop)]
-        return encoder.encode(texts, side="passage", on_done=on_done)
-
-    return embed

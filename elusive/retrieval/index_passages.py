@@ -4,7 +4,7 @@ Both appear whole. Memory is the lines that are asked for; the offsets are mappe
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -23,6 +23,7 @@ from elusive.errors import FolderError, InputError
 PASSAGES: Final = "passages.jsonl"
 OFFSETS: Final = "passages.offsets"
 """One 8-byte little-endian integer for each line, and one for the end of the last."""
+_AT_ONCE: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class PassageStore:
             return [Passage(**json.loads(line)) for line in lines]
         except (OSError, ValueError, TypeError) as error:
             raise FolderError(f"{path} cannot be read ({error}); build the index again") from error
+
+    def all(self) -> Iterator[Passage]:
+        """All passages, in order; memory is some of them."""
+        for start in range(0, len(self), _AT_ONCE):
+            yield from self.read(start, min(len(self), start + _AT_ONCE))
 
     @cached_property
     def _offsets(self) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """Embeddings on disk: fp16 vectors in files of a fixed number of them, memory-mapped.
 
-Each file appears whole, and a sealed record beside it says so: a kill costs the one in flight. Memory is one file's
-vectors, whatever their number. Knows nothing of texts, models and faiss.
+Each file appears whole, and a sealed record beside it says so. Until then its vectors are in a journal, so that a kill
+costs a batch. Memory is one file's vectors, whatever their number. Knows nothing of texts, models and faiss.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,11 +17,15 @@ from elusive.data.atomic import atomic_write
 from elusive.data.sealed import read_sealed, write_sealed
 from elusive.errors import FolderError, ModelError, OptionError
 from elusive.progress import Advance, Progress
+from elusive.retrieval.index_journal import Journal, open_journal
 from elusive.retrieval.index_kinds import Layout
 
 Vectors: TypeAlias = NDArray[np.float32]
-VectorSource: TypeAlias = Callable[[int, int, Advance], Vectors]
-"""Gives the vectors of places `start` to `stop`, and calls what it is handed as they pass."""
+Batch: TypeAlias = tuple[NDArray[np.int64], Vectors]
+"""Some places, [n], and their vectors, [n, width]."""
+VectorSource: TypeAlias = Callable[[int, int, NDArray[np.bool_]], Iterator[Batch]]
+"""Gives the vectors of places `start` to `stop`, batch by batch, in an order of its own; places are counted from
+`start`. Batches of which all is known already are left out."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,12 @@ def write_shards(
             if is_recorded(record, key):
                 advance(stop - start)
                 continue
-            write_array(shards.paths[i], _halved(vectors(start, stop, advance), start, stop, layout.width))
+            journal = record.with_suffix(".journal")
+            with open_journal(journal, key=key, n=stop - start, width=layout.width) as kept:
+                _fill(kept, vectors, start, stop, advance)
+            write_array(shards.paths[i], kept.vectors)
             write_sealed(record, {"key": key}, files=[shards.paths[i]])
+            journal.unlink()
 
 
 def is_recorded(record: Path, key: Mapping[str, Any]) -> bool:
@@ -126,15 +134,27 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
         stream.write(array.data)
 
 
-def _halved(vectors: Vectors, start: int, stop: int, width: int) -> NDArray[np.float16]:
-    if vectors.shape != (stop - start, width):
-        raise OptionError(
-            f"vectors {start:,} to {stop - 1:,} came as {vectors.shape}; expected {(stop - start, width)}"
-        )
+def _fill(kept: Journal, vectors: VectorSource, start: int, stop: int, advance: Advance) -> None:
+    """Ask for what is not known yet, and write it down batch by batch."""
+    n_all, width = kept.vectors.shape
+    advance(int(kept.known.sum()))
+    for places, found in vectors(start, stop, kept.known.copy()):
+        if found.shape != (len(places), width):
+            raise OptionError(
+                f"vectors of places {start:,} to {stop - 1:,} came as {found.shape}; expected {(len(places), width)}"
+            )
+        n_new = int((~kept.known[places]).sum())
+        kept.add(places, _halved(found, start + places))
+        advance(n_new)
+    if not kept.known.all():
+        raise OptionError(f"of the {n_all:,} vectors from place {start:,} on, {int(kept.known.sum()):,} came")
+
+
+def _halved(vectors: Vectors, places: NDArray[np.int64]) -> NDArray[np.float16]:
     with np.errstate(over="ignore"):
         halves = np.ascontiguousarray(vectors, dtype=np.float16)
     if not np.isfinite(halves).all():
-        place = start + int(np.flatnonzero(~np.isfinite(halves).all(axis=1))[0])
+        place = int(places[~np.isfinite(halves).all(axis=1)].min())
         raise ModelError(
             f"the vector at place {place:,} is NaN, infinite or beyond the 65,504 that fp16 holds; "
             "check the encoder's weights and --dtype, or normalise its vectors"

@@ -68,11 +68,23 @@ def test_the_table_fits_its_terminal_and_json_says_the_same(invoke: Invoke, tmp_
     assert found["out"] == str(tmp_path / "out")
 
 
+def test_a_plan_shows_the_options_that_are_not_the_defaults(invoke: Invoke) -> None:
+    shown = invoke(*ONCE, "--steps", "1000", "--dry-run")
+    assert shown.exit_code == 0, shown.stderr
+    options = re.findall(r"^options +(.*)$", shown.stdout, re.MULTILINE)[0]
+    names = {word.split("=")[0] for word in options.split() if "=" in word}
+    assert names >= {"passages", "train", "limit", "gate_samples", "ignore_gate", "out"}
+    assert not names & {"steps", "dtype", "bf16", "seed", "query_prefix", "patience", "teacher"}
+    assert re.search(
+        r"^warning +--steps 1,000 in batches of \d+ is [\d,]+ epochs of 8 train questions", shown.stdout, re.M
+    )
+
+
 def test_the_gate_stops_with_3_whatever_the_form(invoke: Invoke) -> None:
     stopped = invoke("--reader", UNTUNED)
     assert stopped.exit_code == 3
     assert re.search(r"^Gate: the reader's attention is ", stopped.stdout, re.MULTILINE)
-    assert "The retriever was not trained; --ignore-gate trains it all the same." in stopped.stdout
+    assert "The same command with --ignore-gate goes on from here, with its index." in stopped.stdout
     again = invoke("--reader", UNTUNED, "--json")
     assert again.exit_code == 3
     found = told(again)

@@ -71,6 +71,16 @@ def test_answers_that_would_be_cut_are_told(invoke: Invoke) -> None:
     assert words not in invoke("--shots", "0", "--overwrite").stderr
 
 
+def test_scripts_without_spaces_are_told(invoke: Invoke, tmp_path: Path) -> None:
+    passages = write_lines(tmp_path / "p.jsonl", [{"id": "1", "text": "東京都は日本の首都です。"}])
+    rows = [{"question": "日本の首都は", "answers": ["東京"]}, {"question": "Who?", "answers": ["Ann"]}]
+    asked = write_lines(tmp_path / "q.jsonl", rows)
+    result = invoke("--retriever", "tiny:encoder", "--passages", passages, "--quiet", questions=asked)
+    assert result.exit_code == 0, result.stderr
+    assert "1 of the 2 questions have answers in a script without spaces" in result.stdout
+    assert re.search(r"^HR@1 +0\.500", result.stdout, re.MULTILINE)
+
+
 def test_a_retriever_alone_has_a_table_of_hits(invoke: Invoke, tmp_path: Path) -> None:
     passages = write_lines(tmp_path / "passages.jsonl", passage_rows())
     towns = write_lines(tmp_path / "towns.jsonl", question_rows()[:8])

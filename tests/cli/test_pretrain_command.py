@@ -45,8 +45,21 @@ def test_a_dry_run_tells_steps_and_leaves_nothing(invoke: Invoke, tmp_path: Path
     assert plan["parameters"] == plan["all_parameters"]
     assert len(plan["warnings"]) == 2
     assert plan["seconds"] > 0
+    assert plan["measurements"] == plan["measured_questions"] == 0
     assert "warning" in invoke("--dry-run").stdout
     assert not (tmp_path / "out").exists()
+
+
+def test_measurements_are_planned_and_told(invoke: Invoke, tmp_path: Path) -> None:
+    asked = ["--evaluate", "sample:people-0", "--evaluate-limit", "6", "--every", "2", "--max-new-tokens", "2"]
+    plan = invoke("--dry-run", *asked).stdout
+    assert re.search(r"^measured +3 times, by 6 questions$", plan, re.MULTILINE)
+    chosen = invoke(*asked, "--select", "sample:people-choose", "--patience", "1", "--dry-run", "--json")
+    assert json.loads(chosen.stdout)["measured_questions"] > 6
+    result = invoke(*asked)
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"^exact match +0\.000 at first, 0\.000 at the best step, 0, 0\.000 at last", result.stdout, re.M)
+    assert "step 2: exact match 0.000, F1 0.000" in result.stderr
 
 
 def test_a_stopped_run_says_one_line_and_goes_on(

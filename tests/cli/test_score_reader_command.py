@@ -104,6 +104,13 @@ def test_readers_that_could_not_read_all_or_at_all_are_told(invoke_tiny: Invoke,
     assert re.search(r"^\S+absent is left out: .*absent: no such folder$", result.stdout, re.MULTILINE)
 
 
+def test_scripts_without_spaces_are_told(invoke_tiny: Invoke, tmp_path: Path) -> None:
+    rows = question_rows(n=3)
+    rows[1]["answers"] = [*rows[1]["answers"], "東京"]
+    result = invoke_tiny("--no-exact-match", "--quiet", data=write_rows(tmp_path / "data.jsonl", rows))
+    assert "1 of the 3 questions have answers in a script without spaces" in result.stdout
+
+
 def test_shortened_passages_are_told(invoke_tiny: Invoke) -> None:
     result = invoke_tiny("--max-tokens", "70", "--no-exact-match", "--quiet")
     assert re.search(r"read 6 of the questions with shortened passages\.$", result.stdout, re.MULTILINE)

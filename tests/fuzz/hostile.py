@@ -118,7 +118,7 @@ TEXTS: dict[str, tuple[Make, list[str]]] = {
     "a mark of UTF-8 before text": (_file("c.txt", b"\xef\xbb\xbfa"), ["a"]),
     "a link to a folder beside": (_linked("more", "../other"), ["a", "b"]),
     "a link to the folder itself": (_linked("more", "."), ["a"]),
-    "csv with a quote that never closes": (_file("c.csv", b'text\na\n"b\nc\n'), ["a"]),
+    "csv with a quote that never closes": (_file("c.csv", b'text\na\n"b\nc\n'), ["a", "c"]),
     "a file name with a line break's escape": (_file("a\\nb.jsonl", b'{"text": "a"}'), ["a"]),
     "a file name that is not UTF-8": (_file(os.fsdecode(b"a\xff.jsonl"), b'{"text": "a"}'), ["a"]),
     "a file name with a line break": (_file("a\nb.jsonl", b'{"text": "a"}'), ["a"]),

@@ -1,4 +1,4 @@
-"""A small Hugging Face Hub over HTTP, as far as pushing and loading a dataset go, that fails when it is told to.
+"""A small Hugging Face Hub over HTTP, as far as pushing and loading datasets and models go; it fails when told to.
 
 Repositories live in memory. Who may do what is decided by token, as on the Hub; large files go through LFS; a commit
 holds only on top of its parent. Every call is kept, but for its Authorization header.
@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-LARGE = (".parquet",)
+LARGE = (".parquet", ".safetensors")
 DATE = "2025-01-01T00:00:00.000Z"
 
 
@@ -51,6 +51,7 @@ class Blob:
 class Repo:
     private: bool = False
     commits: list[tuple[str, str, dict[str, Blob]]] = field(default_factory=list)
+    type: str = "dataset"
 
     @property
     def files(self) -> dict[str, Blob]:
@@ -130,14 +131,14 @@ ROUTES = [
     ("whoami", "GET", r"/api/whoami-v2"),
     ("create", "POST", r"/api/repos/create"),
     ("validate", "POST", r"/api/validate-yaml"),
-    ("preupload", "POST", r"/api/datasets/(?P<repo>[^/]+/[^/]+)/preupload/(?P<revision>[^/]+)"),
-    ("commit", "POST", r"/api/datasets/(?P<repo>[^/]+/[^/]+)/commit/(?P<revision>[^/]+)"),
-    ("paths", "POST", r"/api/datasets/(?P<repo>[^/]+/[^/]+)/paths-info/(?P<revision>[^/]+)"),
-    ("tree", "GET", r"/api/datasets/(?P<repo>[^/]+/[^/]+)/tree/(?P<revision>[^/]+)(/(?P<path>.*))?"),
-    ("info", "GET", r"/api/datasets/(?P<repo>[^/]+/[^/]+)(/revision/(?P<revision>[^/]+))?"),
-    ("batch", "POST", r"/datasets/(?P<repo>[^/]+/[^/]+)\.git/info/lfs/objects/batch"),
+    ("preupload", "POST", r"/api/(?:datasets|models)/(?P<repo>[^/]+/[^/]+)/preupload/(?P<revision>[^/]+)"),
+    ("commit", "POST", r"/api/(?:datasets|models)/(?P<repo>[^/]+/[^/]+)/commit/(?P<revision>[^/]+)"),
+    ("paths", "POST", r"/api/(?:datasets|models)/(?P<repo>[^/]+/[^/]+)/paths-info/(?P<revision>[^/]+)"),
+    ("tree", "GET", r"/api/(?:datasets|models)/(?P<repo>[^/]+/[^/]+)/tree/(?P<revision>[^/]+)(/(?P<path>.*))?"),
+    ("info", "GET", r"/api/(?:datasets|models)/(?P<repo>[^/]+/[^/]+)(/revision/(?P<revision>[^/]+))?"),
+    ("batch", "POST", r"(?:/datasets)?/(?P<repo>[^/]+/[^/]+)\.git/info/lfs/objects/batch"),
     ("put", "PUT", r"/storage/(?P<oid>[0-9a-f]{64})"),
-    ("resolve", "GET", r"/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.*)"),
+    ("resolve", "GET", r"(?:/datasets)?/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.*)"),
 ]
 
 
@@ -219,7 +220,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _repo(self, name: str, *, write: bool) -> Repo:
         user, repo, owner = self._user(), self.hub.repos.get(name), name.partition("/")[0]
-        if repo is None or (repo.private and (user is None or owner not in (user.name, *user.orgs))):
+        asked = "dataset" if self.path.startswith(("/api/datasets/", "/datasets/")) else "model"
+        is_hidden = repo and repo.private and (user is None or owner not in (user.name, *user.orgs))
+        if repo is None or repo.type != asked or is_hidden:
             raise Refused(404 if user else 401, "Repository not found", "RepoNotFound")
         if write and not self._may_write(owner):
             raise Refused(403, "you have no write access")
@@ -236,12 +239,14 @@ class Handler(BaseHTTPRequestHandler):
         asked = json.loads(body)
         owner = asked.get("organization") or getattr(self._user(), "name", "")
         name = f"{owner}/{asked['name']}"
-        url = f"{self.hub.url}/datasets/{name}"
+        kind = asked.get("type", "model")
+        url = f"{self.hub.url}/{'datasets/' if kind == 'dataset' else ''}{name}"
         if not self._may_write(owner):
-            raise Refused(403, f"You don't have the rights to create a dataset under the namespace {owner!r}")
+            raise Refused(403, f"You don't have the rights to create a {kind} under the namespace {owner!r}")
         if name in self.hub.repos:
             raise Refused(409, "You already created this dataset repo", url=url)
-        repo = self.hub.repos[name] = Repo(private=asked.get("visibility") == "private" or bool(asked.get("private")))
+        is_private = asked.get("visibility") == "private" or bool(asked.get("private"))
+        repo = self.hub.repos[name] = Repo(private=is_private, type=kind)
         repo.add("initial commit", {".gitattributes": Blob(b"*.parquet filter=lfs\n", lfs=False)})
         return {"url": url}
 
@@ -318,8 +323,9 @@ class Handler(BaseHTTPRequestHandler):
     def _validate(self, body: bytes) -> Any:
         content = json.loads(body)["content"]
         header = yaml.safe_load(content.split("---\n")[1])
-        if not isinstance(header, dict) or not isinstance(header.get("configs"), list):
-            raise Refused(400, "no configs")
+        name, kind = {"dataset": ("configs", list), "model": ("library_name", str)}[json.loads(body)["repoType"]]
+        if not isinstance(header, dict) or not isinstance(header.get(name), kind):
+            raise Refused(400, f"no {name}")
         return {"errors": [], "warnings": []}
 
     def _commit(self, body: bytes, repo: Repo, revision: str) -> Any:

@@ -15,6 +15,7 @@ from elusive.jobs import index as indexing
 from elusive.models import ModelSource
 from elusive.progress import Bars
 from elusive.retrieval.encoder import load_encoder
+from elusive.retrieval.encoder_options import EncoderOptions
 from elusive.retrieval.index import PassageIndex
 
 N_PASSAGES, N_QUESTIONS = 120, 12
@@ -52,6 +53,19 @@ def test_it_is_indexed_and_finds_a_passage_by_its_own_text(minilm: str, passages
     places, scores = index.search(encoder.encode([encoder.passage_text(index.passage(7))], side="passage"), 3)
     assert places[0, 0] == 7
     assert scores[0, 0] == pytest.approx(1, abs=1e-3)
+
+
+def test_its_vectors_are_those_of_sentence_transformers_with_prompts_and_beyond_its_length(minilm: str) -> None:
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    theirs = sentence_transformers.SentenceTransformer(minilm, device="cpu")
+    options = EncoderOptions(query_prefix="query: ", passage_prefix="passage: ")
+    ours = load_encoder(ModelSource(name=minilm, device="cpu"), options=options)
+    texts = ["Which river flows through Jasava?", "A mill.", "The mill stands by the river. " * 100]
+    for side in ("query", "passage"):
+        expected = theirs.encode(texts, prompt=f"{side}: ")
+        np.testing.assert_allclose(ours.encode(texts, side=side), expected, atol=1e-5)
+    assert not np.allclose(theirs.encode(texts), expected, atol=1e-2)
+    assert ours.notes == ()
 
 
 def test_it_is_taught_and_loads_where_it_came_from(minilm: str, passages: Path, tmp_path: Path) -> None:

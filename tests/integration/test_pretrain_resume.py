@@ -9,17 +9,26 @@ from typing import Any
 
 import pytest
 
+from elusive.evaluation.closed_book import ClosedBook
 from elusive.jobs import pretrain as job
-from elusive.pretraining import checkpoints, training
+from elusive.jobs import pretrain_curve
+from elusive.pretraining import best_weights, checkpoints, training
 from elusive.pretraining.result import PretrainResult
 from elusive.progress import Bars
+from tests.distill_fixtures import write_lines
 from tests.files import contents
 from tests.integration.faults.forks import KILLED, Forks
 from tests.tiny import WORDS, save_llama
+from tests.unit.evaluation.exams import PEOPLE
 
 # Dropout, so that the draws of a resumed run count; no multiple of the steps between lines of metrics.
-SHORT = {"steps": 14, "batch_size": 4, "save_every": 4, "lora_dropout": 0.2, "lr": 1e-2, "device": "cpu"}
-ARMS = {"adapter": {"merge": True}, "whole": {"lora": 0, "lora_dropout": 0.0, "packing": True}}
+SHORT: dict[str, Any] = {"steps": 14, "batch_size": 4, "save_every": 4, "lr": 1e-2, "device": "cpu"} | {
+    "lora_dropout": 0.2
+}
+ARMS = {
+    "adapter": {"merge": True},
+    "whole": {"lora": 0, "lora_dropout": 0.0, "packing": True, "replace_tokens": 0.2, "dropout": 0.1},
+}
 
 # Where a run is killed: the room, the name in it, and the call before which.
 MOMENTS: dict[str, tuple[Any, str, int]] = {
@@ -42,7 +51,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return save_llama(tmp_path_factory.mktemp("base"), seed=1)
+    return save_llama(tmp_path_factory.mktemp("base"), seed=1, context=512)
 
 
 def killing(room: Any, name: str, at: int) -> None:
@@ -136,3 +145,98 @@ def test_a_finished_run_is_left_as_it_is(pretrained: Pretrain, whole: Whole) -> 
     again = pretrained(out, **ARMS["adapter"])
     assert again.already_done
     assert (again.loss, again.steps) == (result.loss, result.steps)
+
+
+# Measurements after 0, 3, 6, 9, 12 and 14 steps, one batch of questions each.
+MEASURED_MOMENTS: dict[str, tuple[Any, str, int, int]] = {
+    "the first measurement": (ClosedBook, "answers", 1, 6),
+    "in the midst of one": (ClosedBook, "answers", 4, 3),
+    "answers written, their line not": (pretrain_curve, "scores", 4, 3),
+    "between two": (training._Trainer, "training_step", 8, 3),
+    "the last one": (ClosedBook, "answers", 6, 1),
+    "after the last step": (job._Run, "_write", 1, 0),
+}
+"""And how many measurements are left to be taken."""
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    people = write_lines(tmp_path_factory.mktemp("people") / "people.jsonl", PEOPLE)
+    return {"evaluate": people, "every": 3, "shots": 1, "max_new_tokens": 4}
+
+
+@pytest.fixture(scope="module")
+def measured(pretrained: Pretrain, asked: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a measured run makes that nobody kills."""
+    out = tmp_path_factory.mktemp("measured") / "out"
+    pretrained(out, **asked)
+    return out
+
+
+@pytest.mark.parametrize("moment", MEASURED_MOMENTS)
+def test_a_run_killed_while_it_measures_loses_that_measurement_alone(
+    pretrained: Pretrain,
+    asked: dict[str, Any],
+    measured: Path,
+    tmp_path: Path,
+    moment: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    *where, n_left = MEASURED_MOMENTS[moment]
+    out = tmp_path / "out"
+
+    def until_killed() -> None:
+        killing(*where)
+        pretrained(out, **asked)
+
+    ended = Forks(tmp_path).in_child(until_killed)
+    assert ended.status == KILLED, ended.said
+    taken, steps = [], []
+    real_answers, real_step = ClosedBook.answers, training._Trainer.training_step
+    monkeypatch.setattr(ClosedBook, "answers", lambda *given: taken.append(1) or real_answers(*given))
+    monkeypatch.setattr(training._Trainer, "training_step", lambda *given: steps.append(1) or real_step(*given))
+    pretrained(out, **asked)
+    assert len(taken) == n_left
+    if moment == "in the midst of one":
+        assert len(steps) == 14 - 9, "the step that was measured had been saved"
+    assert made(out) == made(measured)
+    for name in ("curve.jsonl", "curve"):
+        assert contents(out, name) == contents(measured, name)
+
+
+# The best step is the first one, and the run ends after 6 steps, with its third measurement.
+CHOSEN_MOMENTS: dict[str, tuple[Any, str, int]] = {
+    "before the best weights count": (best_weights, "write_sealed", 1),
+    "in the measurement that ends it": (ClosedBook, "answers", 5),
+    "after the end": (job._Run, "_write", 1),
+    "after the products": (job, "write_sealed", 1),
+}
+
+
+@pytest.fixture(scope="module")
+def chosen(pretrained: Pretrain, asked: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("chosen") / "out"
+    result = pretrained(out, **asked, select=asked["evaluate"], patience=2, merge=True)
+    assert result.curve
+    assert (result.curve.ended_early, result.curve.written_step, result.steps) == (True, 0, 6)
+    return out
+
+
+@pytest.mark.parametrize("moment", CHOSEN_MOMENTS)
+def test_a_killed_run_ends_early_at_the_same_step_with_the_same_best_weights(
+    pretrained: Pretrain, asked: dict[str, Any], chosen: Path, tmp_path: Path, moment: str
+) -> None:
+    out = tmp_path / "out"
+    how = {**asked, "select": asked["evaluate"], "patience": 2, "merge": True}
+
+    def until_killed() -> None:
+        killing(*CHOSEN_MOMENTS[moment])
+        pretrained(out, **how)
+
+    ended = Forks(tmp_path).in_child(until_killed)
+    assert ended.status == KILLED, ended.said
+    result = pretrained(out, **how)
+    assert (result.steps, result.already_done) == (6, False)
+    assert made(out) == made(chosen)
+    for name in ("curve.jsonl", "curve"):
+        assert contents(out, name) == contents(chosen, name)

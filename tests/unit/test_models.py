@@ -1,5 +1,6 @@
 """Models from disk: which are loaded, which are refused in one line, and what their configs say."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,21 @@ def test_the_dtype_is_the_configs_also_where_its_decoder_has_a_config_of_its_own
     config(dtype="bfloat16").save_pretrained(tmp_path)
     assert dtype_name(ModelSource(name=str(tmp_path))) == "bfloat16"
     assert dtype_name(ModelSource(name=str(tmp_path), dtype="float32", quantize="int8")) == "float32+int8"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("num_attention_heads", "two", "its config cannot be loaded: Validation error for field 'num_attention_heads'"),
+        ("num_attention_heads", 3, "its config cannot be loaded: Class validation error"),
+        ("intermediate_size", 24, "cannot be loaded: the shapes of its weights are not those that its config says"),
+    ],
+)
+def test_a_config_that_contradicts_itself_or_its_weights_is_refused(tmp_path, option, value, words):
+    source = saved(tmp_path, llama())
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {option: value}))
+    assert words in refusal(load_watched, source)
 
 
 def test_a_fingerprint_tells_encoder_decoders_apart_by_a_single_weight(tmp_path):

@@ -121,6 +121,8 @@ class Layout:
         if "scores" not in self.keeps:
             passages = tuple(dataclasses.replace(p, score=None) for p in passages)
         answers = q.answers if "answers" in self.keeps else ()
+        if self.name.startswith(("TriviaQA", "NQ-open")) and "target" in self.keeps:  # the value is an answer too
+            answers = tuple(dict.fromkeys([*answers, *filter(None, [q.target])]))
         return Question(q.id, q.question, answers, q.target if "target" in self.keeps else None, passages)
 
 

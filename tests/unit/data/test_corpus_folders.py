@@ -51,12 +51,54 @@ def test_files_without_suffix_are_told_by_their_content(write, tmp_path):
     assert read_all(tmp_path / "corpus").strings == ["one", "two"]
 
 
-def test_several_formats_are_refused_with_their_counts(write, tmp_path):
+def test_files_of_several_formats_are_one_corpus(write, tmp_path):
     write("corpus/a.jsonl", as_jsonl(["one"]))
-    write("corpus/b.jsonl", as_jsonl(["one"]))
+    write("corpus/b.parquet", as_parquet(["two"]))
+    write("corpus/c.csv", "n;text\n1;three\n")
+    write("corpus/LICENSE", "free")
+    assert read_all(tmp_path / "corpus").strings == ["one", "two", "three"]
+
+
+def test_prose_beside_tables_is_refused_with_counts_and_a_pattern(write, tmp_path):
+    write("corpus/a.jsonl", as_jsonl(["one"]))
+    write("corpus/b.jsonl", as_jsonl(["two"]))
     write("corpus/c.txt", "one")
-    with pytest.raises(InputError, match=r"several formats \(2 jsonl, 1 txt\)"):
+    with pytest.raises(
+        InputError, match=r"several formats \(2 jsonl, 1 txt\), prose among them; .*'.*corpus/\*\*/\*\.jsonl'"
+    ):
         read_corpus(tmp_path / "corpus", on_rejected=print)
+    assert read_all(f"{tmp_path}/corpus/**/*.jsonl").strings == ["one", "two"]
+
+
+def test_one_table_in_two_formats_is_refused(write, tmp_path):
+    write("corpus/a.jsonl", as_jsonl(["one"]))
+    write("corpus/a.jsonl.gz", as_jsonl(["one"]))
+    write("corpus/a.parquet", as_parquet(["one"]))
+    with pytest.raises(InputError, match=r"several formats \(2 jsonl, 1 parquet\), such as a in 3; name one file"):
+        read_corpus(tmp_path / "corpus", on_rejected=print)
+
+
+def test_a_pattern_names_files(write, tmp_path, monkeypatch):
+    for place, text in (("a/2.jsonl", "two"), ("a/1.jsonl", "one"), ("b/deep/3.jsonl", "three"), ("a/4.md", "no")):
+        write(f"corpus/{place}", as_jsonl([text]))
+    write("corpus/a/5.parquet", as_parquet(["five"]))
+    write("corpus/a/rejected.jsonl", as_jsonl(["set aside by a run"]))
+    root = tmp_path / "corpus"
+    assert read_all(f"{root}/a/*.jsonl").strings == ["one", "two"]
+    assert read_all(f"{root}/**/*.jsonl").strings == ["one", "two", "three"]
+    assert read_all(f"{root}/a/*").strings == ["one", "two", "five"]
+    assert read_all(root / "a/[12].jsonl").strings == ["one", "two"]
+    monkeypatch.chdir(root)
+    assert read_all("?/1.jsonl").strings == ["one"]
+    with pytest.raises(InputError, match=r"no file matches \S*a/\*\.csv; what can be read: \.jsonl"):
+        read_corpus(f"{root}/a/*.csv", on_rejected=print)
+    with pytest.raises(InputError, match="no split 'test'"):
+        read_corpus(f"{root}/a/*.jsonl", split="test", on_rejected=print)
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(write):
+    write("1.jsonl", as_jsonl(["other"]))
+    assert read_all(write("[1].jsonl", as_jsonl(["one"]))).strings == ["one"]
 
 
 def test_a_folder_with_nothing_to_read_is_refused(write, tmp_path):

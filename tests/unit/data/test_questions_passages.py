@@ -6,9 +6,20 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from corpus_files import read_all
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from question_samples import LAYOUTS, QUESTIONS, as_array, as_arrow, as_cells, as_lines, as_parquet, passages_of
+from question_samples import (
+    LAYOUTS,
+    QUESTIONS,
+    as_array,
+    as_arrow,
+    as_cells,
+    as_lines,
+    as_parquet,
+    passages_of,
+    questions_of,
+)
 
 from elusive.data.questions import Passage
 from elusive.errors import InputError
@@ -165,3 +176,60 @@ def test_the_corpus_of_a_beir_folder_is_read_whatever_the_split(write):
 def test_questions_are_not_taken_for_passages(write, layout):
     with pytest.raises(InputError, match="no known layout of passages"):
         passages_of(write("q.jsonl", as_lines([LAYOUTS[layout].record(question) for question in QUESTIONS])))
+
+
+def test_ids_under_other_names_are_ids(write):
+    for name in ("docid", "passage_id", "psg_id", "pid"):
+        read = passages_of(write("p.jsonl", as_lines([{name: "d-7", "title": "T", "text": "t"}])))
+        assert read.items == [Passage("d-7", "T", "t")]
+    for name in ("query_id", "qid"):
+        rows = [{name: 7, "docid": "d", "question": "q", "answers": ["a"]}]
+        assert questions_of(write("q.jsonl", as_lines(rows))).items[0].id == "7"
+
+
+def test_passages_of_a_question_may_be_contents(write):
+    passages = [
+        {"id": 1, "contents": "Tarn\nThe boat to Tarn.", "score": 1.5},
+        {"docid": "d2", "contents": '"The "A" Team"\nb\nc'},
+        {"id": 3, "contents": "no title"},
+        {"id": 4, "contents": "\nno title either"},
+        {"id": 5, "title": "T", "contents": "told apart"},
+        {"id": 6, "contents": "title alone\n"},
+        {"id": 7, "passage": "unknown"},
+    ]
+    read = questions_of(write("q.jsonl", as_lines([{"question": "q", "answers": ["a"], "ctxs": passages}])))
+    assert read.items[0].passages == (
+        Passage("1", "Tarn", "The boat to Tarn.", 1.5),
+        Passage("d2", 'The "A" Team', "b\nc"),
+        Passage("3", "", "no title"),
+        Passage("4", "", "no title either"),
+        Passage("5", "T", "told apart"),
+    )
+    assert [rejection.detail for rejection in read.rejections] == [
+        "number 6 of ctxs: text ''",
+        "number 7 of ctxs: neither text nor contents among id, passage",
+    ]
+
+
+def test_a_collection_without_a_header_is_ids_and_passages(write):
+    rows = '0\tThe boat, to Tarn.\n1\t"Help!" sang the Beatles.\nD2\tthree\n'
+    read = passages_of(write("collection.tsv", rows))
+    assert [(passage.id, passage.text) for passage in read.items] == [
+        ("0", "The boat, to Tarn."),
+        ("1", '"Help!" sang the Beatles.'),
+        ("D2", "three"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", ["1\tThe boat to Tarn.\tTarn\n", "1,The boat to Tarn,Tarn\n", f"a\t{'long ' * 20}\tb\n"]
+)
+def test_a_file_without_a_header_that_leaves_a_doubt_names_the_cure(write, content):
+    for read in (passages_of, questions_of, read_all):
+        with pytest.raises(InputError, match="its first line seems to be a row: write the names of the columns"):
+            read(write("p.tsv", content))
+
+
+def test_columns_that_are_numbers_are_no_rows(write):
+    with pytest.raises(InputError, match=r"no column 'text' in .*; there are: '0' \(choose one with --text-column\)"):
+        read_all(write("c.parquet", as_parquet([{"0": "a"}])))

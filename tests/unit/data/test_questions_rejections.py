@@ -31,10 +31,11 @@ def read_one(write, row):
         ({"question": "\ud800", "answers": ["a"]}, "lone surrogate, which UTF-8 cannot hold"),
         ({"question": "q"}, "question has no usable answer"),
         ({"question": "q", "answers": []}, "question has no usable answer"),
-        ({"question": "q", "answers": [" ", None, 3]}, "question has no usable answer"),
-        ({"question": "q", "answers": 3}, "answers are in no known form"),
+        ({"question": "q", "answers": [" ", None, True]}, "question has no usable answer"),
+        ({"question": "q", "answers": math.nan}, "question has no usable answer"),
+        ({"question": "q", "answers": True}, "answers are in no known form"),
         ({"question": "q", "answers": {"value": "a", "aliases": "abc"}}, "answers are in no known form"),
-        ({"question": "q", "answers": ["a"], "target": 3}, "target is not a string"),
+        ({"question": "q", "answers": ["a"], "target": [3]}, "target is not a string"),
         ({"question": "q", "answers": ["a"], "target": "\udfff"}, "target is not a string"),
         ({"question": "q", "answers": ["a"], "passages": "p"}, "passages are not a list"),
         ({"question": "q", "answers": ["a"], "nouns": "q"}, "nouns are not a list of strings"),
@@ -48,10 +49,10 @@ def test_a_bad_row_is_set_aside_alone(write, row, reason):
 
 
 def test_empty_answers_and_those_that_are_no_strings_are_set_aside_and_the_question_stands(write):
-    read = read_one(write, {"question": "q", "answers": ["b", "", 7, "b", "c", "\ud800", "b"]})
+    read = read_one(write, {"question": "q", "answers": ["b", "", False, "b", "c", "\ud800", "b"]})
     assert read.items[1].answers == ("b", "c")
     assert read.reasons == [(2, "answer is empty or not a string")] * 3
-    assert [rejection.detail for rejection in read.rejections] == ["", "7", r"\ud800"]
+    assert [rejection.detail for rejection in read.rejections] == ["", "False", r"\ud800"]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_any_cell_is_a_value_or_a_value_error(cell):
 
 
 def test_cells_of_a_list_that_are_none_are_a_bad_row(write):
-    read = questions_of(write("q.tsv", "one\t['a']\ntwo\t5\nthree\tabc\nfour\n"))
+    read = questions_of(write("q.tsv", "one\t['a']\ntwo\t{1, 2}\nthree\tabc\nfour\n"))
     assert [reason for _, reason in read.reasons] == [
         "answers are in no known form",
         "list cannot be read",

@@ -81,9 +81,10 @@ def test_a_bad_csv_row_costs_itself_alone(write, row, reason):
 
 
 def test_a_quote_that_never_closes_is_told_with_the_line_that_opens_it(write):
-    read = read_all(write("c.tsv", 'id\ttext\n1\tone\n2\t"Hello, she said\n3\tthree\n'))
-    assert read.strings == ["one"]
+    read = read_all(write("c.csv", 'id,text\n1,one\n2,"Hello: she said\n3,three\n'))
+    assert read.strings == ["one", "three"]
     assert read.reasons == [(3, Reason.BROKEN_CSV)]
+    assert "in line 4, of a quotation that begins here" in read.rejections[0].detail
 
 
 def test_the_process_wide_limit_on_csv_fields_is_put_back(write):
@@ -139,7 +140,8 @@ REFUSED = {
     "c.txt": (BINARY, "is a binary file"),
     "zeros.txt": (bytes(1000), "is a binary file"),
     "c.bin": (b"\x89PNG\r\n\x1a\n\x00\x00", "is a binary file"),
-    "c.unknown": (b"caf\xe9", "is a binary file"),
+    "c.unknown": (b"caf\xe9", "is not in UTF-8; convert the file: iconv -f WINDOWS-1252 -t UTF-8 c.unknown"),
+    "controls": (b"caf\xe9\x01", "is a binary file"),
     "utf16.txt": ("text".encode("utf-16"), "is in UTF-16"),
     "utf16.csv": ("text\na\n".encode("utf-16"), "is in UTF-16"),
     "array.json": (

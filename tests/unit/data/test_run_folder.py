@@ -217,3 +217,89 @@ def test_only_a_folder_that_is_gone_is_asked_after(out: Path, gone: bool) -> Non
     with pytest.raises(FolderError, match=r"cannot go on: .*same command") as error:
         fail()
     assert ("moved or deleted" in str(error.value)) == gone
+
+
+# -- paths ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with data in it, which is the working folder."""
+    folder = tmp_path / "work"
+    for name in ("a.jsonl", "other.jsonl", "reader/config.json", "tuned lora/config.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    (folder / "link.jsonl").symlink_to(folder / "a.jsonl")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def is_done(out: Path, options: dict[str, Any]) -> bool:
+    with open_run(out, options, products=PRODUCTS) as folder:
+        return folder.finished is not None
+
+
+SPELLED = [
+    ("a.jsonl", "{work}/a.jsonl"),
+    ("a.jsonl", "./a.jsonl"),
+    ("{work}/a.jsonl", "reader/../a.jsonl"),
+    ("a.jsonl", "link.jsonl"),
+    ("reader", "./reader/"),
+    ("known=a.jsonl", "known={work}/a.jsonl"),
+    ("a.jsonl:0.3", "{work}/a.jsonl:0.3"),
+    ("reader + reader", "./reader + {work}/reader"),
+    ("tuned lora", "{work}/tuned lora"),
+    (["a.jsonl", "hub/name"], ["./a.jsonl", "hub/name"]),
+    ({"trained on a.jsonl": {"a.jsonl": [7, 9]}}, {"trained on ./a.jsonl": {"a.jsonl": [7, 9]}}),
+]
+
+
+def spelled(value: Any, work: Path) -> Any:
+    return json.loads(json.dumps(value).replace("{work}", str(work)))
+
+
+@pytest.mark.parametrize(("before", "now"), SPELLED)
+def test_two_paths_of_one_file_are_one_option(out: Path, data: Path, before: Any, now: Any) -> None:
+    run(out, {"data": spelled(before, data)})
+    assert is_done(out, {"data": spelled(now, data)})
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("a.jsonl", "other.jsonl"),
+        ("a.jsonl", "{work}/missing.jsonl"),
+        ("hub/name", "./hub/name"),  # a name of the Hub, and a folder that is not there
+        ("known=a.jsonl", "new=a.jsonl"),
+        ("a.jsonl:0.3", "a.jsonl:0.4"),
+        (["a.jsonl"], ["a.jsonl", "other.jsonl"]),
+        ("\x00", "\x00\x00"),
+        ("a" * 5_000, "b" * 5_000),
+    ],
+)
+def test_paths_of_other_files_are_other_options(out: Path, data: Path, before: Any, now: Any) -> None:
+    run(out, {"data": spelled(before, data)})
+    with pytest.raises(FolderError, match="holds a run with other options"):
+        is_done(out, {"data": spelled(now, data)})
+
+
+def test_a_relative_path_is_meant_where_the_run_was_begun(
+    out: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(out, {"data": "a.jsonl"})
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a.jsonl").write_text("another file of that name")
+    monkeypatch.chdir(elsewhere)
+    assert is_done(out, {"data": str(data / "a.jsonl")})
+    assert is_done(out, {"data": "../work/a.jsonl"})
+    with pytest.raises(FolderError, match="holds a run with other options"):
+        is_done(out, {"data": str(elsewhere / "a.jsonl")})
+
+
+def test_a_record_that_does_not_tell_where_it_was_begun_is_taken_to_be_from_here(out: Path, data: Path) -> None:
+    run(out, {"data": "a.jsonl"})
+    record = json.loads((out / "run.json").read_text())
+    del record["working_folder"], record["checksum"]
+    write_sealed(out / "run.json", record)
+    assert is_done(out, {"data": str(data / "a.jsonl")})

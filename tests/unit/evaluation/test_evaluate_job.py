@@ -1,6 +1,7 @@
 """`elusive evaluate` as a job: what it writes, how it goes on, and what it refuses at the door."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,13 @@ def test_templates_are_of_no_use_for_whole_questions(judge: Evaluate, towns: str
 def test_options_that_would_do_nothing_are_refused(options: dict[str, Any], message: str, judge: Evaluate) -> None:
     with pytest.raises(OptionError, match=message):
         judge(**options)
+
+
+def test_a_run_goes_on_by_another_path_of_its_files(
+    judge: Evaluate, people: str, reader_a: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = write_lines(tmp_path / "other.jsonl", [{"text": "Mara was born in Orsk."}])
+    monkeypatch.chdir(tmp_path)
+    judge(questions="people.jsonl", forgetting="other=other.jsonl")
+    monkeypatch.chdir("/")
+    assert judge(questions=people, model=os.path.relpath(reader_a), forgetting=f"other={other}").already_done

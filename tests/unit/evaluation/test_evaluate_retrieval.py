@@ -13,6 +13,7 @@ from elusive.distillation.retriever import Retriever
 from elusive.errors import OptionError
 from elusive.evaluation.open_book import is_cut
 from elusive.jobs.evaluate import EvaluateResult, evaluate
+from elusive.jobs.evaluate_answers import Answering
 from elusive.jobs.index import build_index
 from elusive.models import ModelSource
 from elusive.progress import Bars
@@ -61,6 +62,21 @@ def test_an_index_is_made_of_passages_and_leaves_nothing_behind(index: str, town
     names = {"answers.jsonl", "rejected.jsonl", "rejected-passages.jsonl", "run.json", ".elusive"}
     assert {entry.name for entry in (tmp_path / "made").iterdir()} == names
     assert not (tmp_path / "made/.elusive/corpus").exists()
+
+
+def test_a_run_that_goes_on_after_its_search_does_not_embed_again(
+    index: str, towns: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passages = str(Path(index).parent / "passages.jsonl")
+    given = {"passages": passages, "model": "tiny:reader", "k": "1,5"}
+    expected = search(passages, towns, tmp_path / "whole", **given)
+    with monkeypatch.context() as patched:
+        patched.setattr(Answering, "open_book", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            search(passages, towns, tmp_path / "out", **given)
+    monkeypatch.setattr(PassageIndex, "build", lambda *_, **__: pytest.fail("embedded again"))
+    found = search(passages, towns, tmp_path / "out", **given)
+    assert (found.retrieval, found.exact_match) == (expected.retrieval, expected.exact_match)
 
 
 def test_a_model_reads_what_is_found(index: str, towns: str, tmp_path: Path) -> None:

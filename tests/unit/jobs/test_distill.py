@@ -20,11 +20,13 @@ from elusive.distillation.result import DistillResult
 from elusive.errors import ElusiveError, FolderError
 from elusive.jobs import distill as job
 from elusive.jobs import distill_gate, distill_products
+from elusive.jobs.distill_data import read_all
+from elusive.jobs.distill_measuring import Measuring
 from elusive.jobs.distill_plan import plan_distill
 from elusive.models import ModelSource
 from elusive.progress import Bars
 from elusive.readers.opening import load_reader
-from elusive.retrieval.encoder import load_encoder
+from elusive.retrieval.encoder import Encoder, load_encoder
 from elusive.retrieval.index import PassageIndex
 from tests.distill_fixtures import UNTUNED, Towns, passage_rows, question_rows, write_lines, write_towns
 from tests.files import contents
@@ -227,6 +229,9 @@ def test_overwriting_an_unfinished_run_takes_nothing_of_its_training(
     assert weights(tmp_path / "out" / "retriever") == weights(tmp_path / "fresh" / "retriever")
 
 
+STEP = RetrieverLoop._step
+
+
 def _interrupt(*_: Any, **__: Any) -> Any:
     raise KeyboardInterrupt
 
@@ -253,6 +258,46 @@ def test_the_reader_that_was_tuned_is_kept_where_the_gate_stops(distill: Distill
     result = distill(reader=UNTUNED, reference=None, reader_steps=1, reader_lr=1e-9)
     assert result.stopped_by == "gate"
     load_reader(ModelSource(name=str(tmp_path / "out" / "reader"), device="cpu"))
+
+
+@pytest.mark.parametrize("tuned", [{}, {"reference": None, "reader_steps": 1, "reader_lr": 1e-9}], ids=["", "tuned"])
+def test_a_run_that_the_gate_stopped_goes_on_when_it_is_ignored(
+    distill: Distill, towns: Towns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tuned: dict[str, Any]
+) -> None:
+    options = {"reader": UNTUNED, "steps": 2} | tuned
+    stopped = distill(**options)
+    assert stopped.stopped_by == "gate"
+    plan_distill(
+        build(DistillConfig, towns.options | options | {"ignore_gate": True, "out": stopped.out}), progress=QUIET
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(PassageIndex, "build", lambda *_, **__: pytest.fail("indexed again"))
+        patched.setattr(ReaderTuning, "run", lambda *_: pytest.fail("tuned again"))
+        patched.setattr(Measuring, "before", lambda *_: pytest.fail("measured again"))
+        patched.setattr(RetrieverLoop, "_step", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            distill(**options, ignore_gate=True)
+        patched.setattr(RetrieverLoop, "_step", STEP)
+        result = distill(**options, ignore_gate=True)
+    assert (result.stopped_by, result.steps, result.gate) == ("steps", 2, stopped.gate)
+    fresh = distill("fresh", **options, ignore_gate=True)
+    assert (result.hr, result.test, result.answers) == (fresh.hr, fresh.test, fresh.answers)
+    assert weights(tmp_path / "out" / "retriever") == weights(tmp_path / "fresh" / "retriever")
+    if tuned:
+        assert weights(tmp_path / "out" / "reader") == weights(tmp_path / "fresh" / "reader")
+    assert distill(**options, ignore_gate=True).already_done
+
+
+def test_nothing_else_may_change_when_the_gate_is_ignored(distill: Distill) -> None:
+    distill(reader=UNTUNED)
+    with pytest.raises(FolderError, match=r"other options \(k: 5 there, 4 now; ignore_gate: False there, True now\)"):
+        distill(reader=UNTUNED, ignore_gate=True, k=4)
+
+
+def test_a_run_that_was_trained_is_not_gone_on_with(distill: Distill) -> None:
+    distill(steps=1)
+    with pytest.raises(FolderError, match=r"other options \(ignore_gate: False there, True now\)"):
+        distill(steps=1, ignore_gate=True)
 
 
 # -- modes, teachers, readers ----------------------------------------------------------------------------------------
@@ -428,3 +473,48 @@ def test_questions_that_two_sets_share_are_told(distill: Distill, towns: Towns, 
     dev = write_lines(tmp_path / "dev.jsonl", question_rows()[:5])
     result = distill(**ANY_READER, steps=1, dev=dev)
     assert any("2 of the 5 dev questions are asked in train too" in warning for warning in result.warnings)
+
+
+# -- an index that is there already ----------------------------------------------------------------------------------
+
+
+def test_passages_that_are_an_index_of_the_retriever_are_not_embedded_again(
+    distill: Distill, towns: Towns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elusive.build_index(towns.passages, encoder="tiny:encoder", out=tmp_path / "index", progress=QUIET, device="cpu")
+    before = contents(tmp_path, "index")
+    texts: list[int] = []
+    real = Encoder.batches
+
+    def counting(self: Encoder, *args: Any, **options: Any) -> Any:
+        for batch in real(self, *args, **options):
+            if options["side"] == "passage":
+                texts.append(len(batch[0]))
+            yield batch
+
+    once = {"query_side_only": True, "steps": 1, "refresh": "never", "trust": 0.0} | ANY_READER
+    with monkeypatch.context() as patched:
+        patched.setattr(Encoder, "batches", counting)
+        from_index = distill("from-index", passages=str(tmp_path / "index"), **once)
+        assert texts == []
+        from_file = distill("from-file", **once)
+        assert sum(texts) == 60
+    assert (from_index.passages, from_index.hr) == (60, from_file.hr)
+    assert weights(tmp_path / "from-index/retriever/query") == weights(tmp_path / "from-file/retriever/query")
+    assert contents(tmp_path, "index") == before
+    config = build(DistillConfig, {**towns.options, "out": str(tmp_path / "plan")})
+    planned = [
+        plan_distill(config.model_copy(update={"passages": name}), progress=QUIET).encoder_tokens
+        for name in (str(tmp_path / "index"), towns.passages)
+    ]
+    assert planned[0] < planned[1]
+
+
+def test_sets_in_scripts_without_spaces_are_told(tmp_path: Path) -> None:
+    rows = [{"question": f"質問{n}は", "answers": [answer]} for n, answer in enumerate(("東京", "Orsk", "กรุงเทพ"))]
+    train = write_lines(tmp_path / "train.jsonl", [{"question": "where", "answers": ["大阪"]}])
+    dev = write_lines(tmp_path / "dev.jsonl", rows[:2])
+    test = write_lines(tmp_path / "test.jsonl", rows[2:])
+    given = {"train": train, "dev": dev, "test": test, "passages": train, "reader": "r", "retriever": "e", **ANY_READER}
+    [warning] = read_all(build(DistillConfig, given), on_rejected=print).warnings
+    assert warning.startswith("2 of the 3 questions have answers in a script without spaces")

@@ -1,5 +1,6 @@
 """The job `index`: from files of passages to a folder that is searched, gone on with, or refused."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -106,7 +107,7 @@ def test_the_same_call_finds_it_done_and_another_is_refused(source: Path, tmp_pa
 def test_killed_at_any_moment_it_goes_on_with_the_same_bytes(
     source: Path, tmp_path: Path, small_files: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "encoder_of", lambda _config: FakeEncoder())
+    monkeypatch.setattr(job, "encoder_of", lambda *_: FakeEncoder())
     indexed(source, tmp_path / "whole", kind="ivf-pq")
     whole = contents(tmp_path / "whole", *PRODUCTS)
     for at in itertools.count(7, 37):
@@ -196,3 +197,73 @@ def test_the_plan_costs_each_kind_and_writes_nothing(source: Path, tmp_path: Pat
     assert plan.kinds[0].disk_bytes == pytest.approx(result.bytes, rel=0.1)
     with pytest.raises(OptionError, match="m has no meaning"):
         plan_index(config.model_copy(update={"m": 4, "out": "other"}), progress=QUIET)
+
+
+# -- work that is not done twice -------------------------------------------------------------------------------------
+
+
+class Interrupting:
+    """A progress that is interrupted as by Ctrl-C once so many passages are embedded."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    @contextlib.contextmanager
+    def stage(self, name: str, *, total: int | None, unit: str) -> Any:
+        passed = 0
+
+        def advance(n: int) -> None:
+            nonlocal passed
+            passed += n
+            if name == "embed" and passed >= self.after:
+                raise KeyboardInterrupt
+
+        yield advance
+
+    def say(self, message: str) -> None:
+        pass
+
+
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Fills with the texts of each forward pass."""
+    real, seen = Encoder.batches, []
+
+    def counting(self: Encoder, *args: Any, **options: Any) -> Any:
+        for batch in real(self, *args, **options):
+            seen.append(len(batch[0]))
+            yield batch
+
+    monkeypatch.setattr(Encoder, "batches", counting)
+    return seen
+
+
+def test_interrupted_while_embedding_it_goes_on_with_the_next_batch(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"batch_tokens": 512, "passages": str(source)}
+    whole = indexed(source, tmp_path / "whole", batch_tokens=512)
+    seen = embedded(monkeypatch)
+    config = IndexConfig(out=str(tmp_path / "out"), **options)
+    with pytest.raises(KeyboardInterrupt):
+        job.run(config, progress=Interrupting(160))
+    assert 160 <= sum(seen) < 200
+    result = job.run(config, progress=QUIET)
+    assert sum(seen) == 300, "what was embedded before Ctrl-C is embedded again"
+    assert contents(tmp_path / "out", *PRODUCTS) == contents(tmp_path / "whole", *PRODUCTS)
+    assert dataclasses.replace(result, seconds={}, passages_per_second=None, peak_bytes=0, out="") == (
+        dataclasses.replace(whole, seconds={}, passages_per_second=None, peak_bytes=0, out="")
+    )
+
+
+def test_an_index_becomes_one_of_another_kind_without_its_encoder_being_run(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: Encoder
+) -> None:
+    indexed(source, tmp_path / "flat")
+    seen = embedded(monkeypatch)
+    result = indexed(tmp_path / "flat", tmp_path / "coded", kind="ivf-sq8", nlist=4)
+    assert (seen, result.passages, result.kind, result.passages_per_second) == ([], 300, "ivf-sq8", None)
+    flat, coded = (PassageIndex.open(tmp_path / name, encoder=encoder) for name in ("flat", "coded"))
+    assert np.array_equal(np.concatenate(coded.embeddings()), np.concatenate(flat.embeddings()))
+    assert coded.passages(range(300)) == flat.passages(range(300))
+    other = indexed(tmp_path / "flat", tmp_path / "prefixed", passage_prefix="river ", limit=100)
+    assert (sum(seen), other.passages) == (100, 100)

@@ -247,6 +247,46 @@ def encoder_decoder(base: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
+@pytest.mark.parametrize("options", [{"dropout": 0.2}, {"replace_tokens": 0.2}])
+def test_regularisers_change_the_weights_and_nothing_else_that_is_saved(
+    run: Pretrain, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    how = {"lora": 0, "lr": 1e-3}
+    run("plain", **how)
+    for name in ("one", "two"):
+        run(name, **how, **options)
+    plain, one, two = (contents(tmp_path / name, "model") for name in ("plain", "one", "two"))
+    assert one == two
+    assert {name for name in plain if plain[name] != one[name]} == {"model/model.safetensors"}
+
+
+def test_fresh_copies_have_tokens_replaced_and_replayed_rows_have_none(
+    run: Pretrain, augmented: Path, large: str, data: Path
+) -> None:
+    given = read(augmented, large, replace_tokens=0.3, replay=[f"{data}:0.5"])
+    plain = read(augmented, large, replay=[f"{data}:0.5"])
+    for number in range(2 * given.streams[0].n_rows(1)):
+        row = given.streams[0].row(number)
+        assert row.ids.tolist() == plain.streams[0].row(number).ids.tolist()
+        assert row.read is not None
+    assert given.streams[1].row(0).read is None
+    assert run(data=augmented, model=large, steps=3, fresh=True, replace_tokens=0.3).loss["last"] > 0
+
+
+def test_a_folder_without_copies_is_said_to_have_none(
+    run: Pretrain, augmented: Path, large: str, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(augmented, bare)
+    record = json.loads((bare / "run.json").read_text())
+    record["options"]["copies"] = 0
+    (bare / "run.json").write_text(json.dumps(record))
+    [note] = [line for line in run(data=bare, model=large, steps=1).warnings if "no copies" in line]
+    assert "add --fresh to train on copies that are drawn afresh each epoch" in note
+    assert not [line for line in run("copies", data=augmented, model=large, steps=1).warnings if "no copies" in line]
+    assert not [line for line in read(bare, large).warnings if "no copies" in line], "with --fresh"
+
+
 def refused(run: Pretrain, kind: type[ElusiveError], message: str, **options: Any) -> None:
     with pytest.raises(kind, match=message) as error:
         run(**options)

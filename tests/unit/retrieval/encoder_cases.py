@@ -65,13 +65,16 @@ def as_sentence_transformers(
     settings: dict[str, Any] | None = None,
     transformer: dict[str, Any] | None = None,
 ) -> Path:
-    """Adds the files of sentence-transformers to a model's folder."""
+    """Adds the files of sentence-transformers to a model's folder; it compares by dot product unless `settings` say."""
     paths = [f"{number}_{kind}" if number else "" for number, kind in enumerate(kinds)]
     modules = [
         {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
         for number, (kind, path) in enumerate(zip(kinds, paths, strict=True))
     ]
-    files = {"modules.json": modules, "config_sentence_transformers.json": settings or {}}
+    files = {
+        "modules.json": modules,
+        "config_sentence_transformers.json": {"similarity_fn_name": "dot", **(settings or {})},
+    }
     files |= {"sentence_bert_config.json": transformer or {"max_seq_length": 16, "do_lower_case": False}}
     for path in paths[1:]:
         (folder / path).mkdir(exist_ok=True)

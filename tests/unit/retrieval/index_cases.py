@@ -1,7 +1,7 @@
 """Small indexes: passages, an encoder that needs no model, vectors by the seed, and oracles in plain NumPy."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -32,11 +32,13 @@ class FakeEncoder:
     Attributes:
         weights: another value is another encoder.
         width: numbers of a vector.
-        calls: texts of each call.
+        batch_len: texts of a batch.
+        calls: texts of each batch.
     """
 
     weights: int = 0
     width: int = 16
+    batch_len: int = 64
 
     def __post_init__(self) -> None:
         self.calls: list[int] = []
@@ -44,11 +46,16 @@ class FakeEncoder:
     def passage_text(self, passage: Passage) -> str:
         return f"{passage.title} {passage.text}"
 
-    def encode(self, texts: Sequence[str], *, side: str, on_done: Any = None) -> np.ndarray:
-        self.calls.append(len(texts))
-        if on_done:
-            on_done(len(texts))
+    def encode(self, texts: Sequence[str], *, side: str) -> np.ndarray:
         return np.array([self.vector(text) for text in texts], np.float32).reshape(-1, self.width)
+
+    def batches(self, texts: Sequence[str], *, side: str, known: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """In batches of `batch_len`, from the last on; `calls` has those that were asked for."""
+        known = np.zeros(len(texts), bool) if known is None else known
+        for places in reversed([*batched(len(texts), self.batch_len)]):
+            if not known[places].all():
+                self.calls.append(len(places))
+                yield places, self.encode([texts[place] for place in places], side=side)
 
     def vector(self, text: str) -> np.ndarray:
         seed = int.from_bytes(blake2b(f"{self.weights} {text}".encode(), digest_size=8).digest(), "big")
@@ -57,6 +64,10 @@ class FakeEncoder:
 
     def fingerprint(self, side: str) -> str:
         return f"fake:{self.weights}:{side}"
+
+
+def batched(n: int, size: int) -> Iterator[np.ndarray]:
+    return (np.arange(start, min(n, start + size)) for start in range(0, n, size))
 
 
 def clustered(n: int, width: int = 16, *, seed: int = 0) -> np.ndarray:
@@ -71,10 +82,13 @@ def layout_of(vectors: np.ndarray, kind: str = "flat", **options: Any) -> Layout
     return IndexOptions(kind=kind, **{**SMALL, **options}).layout(len(vectors), vectors.shape[1])
 
 
-def build_of(folder: Path, vectors: np.ndarray, kind: str = "flat", *, name: str = "x", **options: Any) -> IndexBuild:
-    def source(start: int, stop: int, on_done: Any) -> np.ndarray:
-        on_done(stop - start)
-        return vectors[start:stop]
+def build_of(
+    folder: Path, vectors: np.ndarray, kind: str = "flat", *, name: str = "x", batch_len: int = 10**6, **options: Any
+) -> IndexBuild:
+    def source(start: int, stop: int, known: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for places in batched(stop - start, batch_len):
+            if not known[places].all():
+                yield places, vectors[start:stop][places]
 
     return IndexBuild(Generation(folder, layout_of(vectors, kind, **options), {"vectors": name}), source, QUIET)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from encoder_cases import CONTEXT, TEXTS, as_sentence_transformers, close, opened, save_bert, states_of
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertModel, T5Config, T5Model
+from transformers import BertConfig, BertModel
 
 from elusive.errors import ElusiveError, OptionError
 from elusive.models import ModelSource
@@ -131,6 +131,45 @@ def test_a_damaged_json_file_is_refused(bert):
     assert "files are damaged" in line_of(bert)
 
 
+@pytest.mark.parametrize("settings", [{"similarity_fn_name": None}, None], ids=["null", "no file"])
+def test_where_nothing_is_said_of_similarity_it_is_the_cosine_of_sentence_transformers(bert, settings):
+    from sentence_transformers import SentenceTransformer
+
+    folder = as_sentence_transformers(bert, settings=settings)
+    if settings is None:
+        (folder / "config_sentence_transformers.json").unlink()
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    expected = theirs.similarity(theirs.encode(TEXTS), theirs.encode(TEXTS))
+    encoder = opened(folder)
+    vectors = encoder.encode(TEXTS, side="query")
+    assert close(vectors @ vectors.T, expected)
+    assert encoder.notes == (
+        f"{folder} does not say how its vectors are compared; taking cosine, as SentenceTransformer does "
+        "(--no-normalize: dot product)",
+    )
+    plain = opened(folder, normalize=False)
+    assert close(plain.encode(TEXTS, side="query"), theirs.encode(TEXTS))
+    assert plain.notes == opened(as_sentence_transformers(bert)).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("prompts", "given", "named"),
+    [
+        ({"query": "", "document": "", "s2p_query": "Q: ", "s2s_query": "S: "}, {}, ["s2p_query", "s2s_query"]),
+        ({"retrieval.query": "Q: ", "retrieval.passage": "P: "}, {}, ["retrieval.query", "retrieval.passage"]),
+        ({"retrieval.query": "Q: "}, {"query_prefix": ""}, []),
+        ({"retrieval.query": "Q: ", "retrieval.passage": "P: "}, {"query_prefix": "Q: "}, ["retrieval.passage"]),
+        ({"query": "Q: ", "document": "", "clustering": "C: "}, {}, []),
+        ({"query": "", "document": ""}, {}, []),
+    ],
+)
+def test_prompts_of_other_names_are_named_where_they_stand_before_nothing(bert, prompts, given, named):
+    notes = opened(as_sentence_transformers(bert, settings={"prompts": prompts}), **given).notes
+    for name in prompts:
+        assert any(repr(name) in note for note in notes) == (name in named)
+    assert all("put one before the" in note for note in notes)
+
+
 def test_no_model(tmp_path):
     (tmp_path / "empty").mkdir()
     assert "has no config.json" in line_of(tmp_path / "empty")
@@ -149,12 +188,10 @@ def test_a_name_on_the_hub_is_read_with_all_its_files(tmp_path, monkeypatch):
     assert "no such folder, and the Hub cannot be reached" in line_of("user/other")
 
 
-def test_a_decoder_must_be_told_its_pooling_and_an_encoder_decoder_is_refused(tmp_path, bert):
+def test_a_decoder_must_be_told_its_pooling(tmp_path):
     folder = save_llama(tmp_path / "llama", seed=0)
     assert "give --pooling" in line_of(folder)
     assert opened(folder, pooling="last").tower("query").pooling == ("last",)
-    T5Model(T5Config(d_model=8, d_ff=8, d_kv=4, num_layers=1, num_heads=2, vocab_size=8)).save_pretrained(bert)
-    assert "is an encoder-decoder model (t5)" in line_of(bert, pooling="mean")
 
 
 def test_weights_that_are_not_there_incomplete_or_not_finite(bert):

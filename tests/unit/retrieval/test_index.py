@@ -194,3 +194,29 @@ def test_an_index_without_passages_is_said(folder: Path) -> None:
     index_of(folder, np.eye(4, dtype=np.float32))
     with pytest.raises(FolderError, match="an index of vectors without passages"):
         PassageIndex.open(folder, encoder=FakeEncoder())
+
+
+# -- vectors that are known already ----------------------------------------------------------------------------------
+
+
+def test_of_an_index_by_the_same_encoder_the_vectors_are_taken(folder: Path, tmp_path: Path) -> None:
+    first = built(folder)
+    before = contents(folder, ".")
+    encoder = FakeEncoder()
+    again = PassageIndex.build(
+        tmp_path / "again", passages(N), encoder=encoder, options=IndexOptions(shard_len=32), known=first.known
+    )
+    assert encoder.calls == []
+    assert np.array_equal(np.concatenate(again.embeddings()), np.concatenate(first.embeddings()))
+    assert own_places(again, encoder) == list(range(N))
+    assert contents(folder, ".") == before
+
+
+def test_passages_that_are_others_are_embedded_and_no_more(folder: Path, tmp_path: Path) -> None:
+    known, encoder = built(folder).known, FakeEncoder(batch_len=1)
+    changed = passages(N + 20)
+    changed[3] = Passage("p3", "", "another text")
+    index = PassageIndex.build(tmp_path / "again", changed, encoder=encoder, options=OPTIONS, known=known)
+    assert len(encoder.calls) == 1 + 20
+    expected = PassageIndex.build(tmp_path / "fresh", changed, encoder=FakeEncoder(), options=OPTIONS)
+    assert np.array_equal(np.concatenate(index.embeddings()), np.concatenate(expected.embeddings()))

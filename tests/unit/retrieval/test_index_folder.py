@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from tests.integration.faults.moments import Watch
 from tests.unit.retrieval.index_cases import KINDS, build_of, clustered, index_of, wait_for
 
 VECTORS, QUERIES = clustered(300), clustered(5, seed=1)
+N_BATCHES = 4 * 4 + 3
+"""Of 20 vectors, in four files of 64 and one of 44."""
 
 
 @pytest.fixture
@@ -45,18 +48,19 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_bytes(tmp_path: Path, uns
         assert contents(folder, ".") == whole
         if not killed:
             break
-        assert len(account.read_bytes()) <= 5 + 1, "more than the shard in flight was embedded again"
+        assert len(account.read_bytes()) <= N_BATCHES + 1, "more than the batch in flight was embedded again"
     assert at > 30
 
 
 def accounting(folder: Path, kind: str, account: Path) -> Any:
-    """A build that writes a byte for each shard that is asked for."""
-    build = build_of(folder, VECTORS, kind)
+    """A build that writes a byte for each batch that is made."""
+    build = build_of(folder, VECTORS, kind, batch_len=20)
 
-    def counted(start: int, stop: int, on_done: Any) -> np.ndarray:
-        with account.open("ab") as stream:
-            stream.write(b".")
-        return build.vectors(start, stop, on_done)
+    def counted(start: int, stop: int, known: np.ndarray) -> Iterator[Any]:
+        for batch in build.vectors(start, stop, known):
+            with account.open("ab") as stream:
+                stream.write(b".")
+            yield batch
 
     return replace(build, vectors=counted)
 
@@ -159,8 +163,14 @@ def test_a_vector_that_fp16_cannot_hold_is_said_with_its_place(tmp_path: Path, v
 
 def test_vectors_of_another_width_are_said(tmp_path: Path) -> None:
     build = build_of(tmp_path, VECTORS)
-    with pytest.raises(OptionError, match=r"vectors 0 to 63 came as \(64, 8\); expected \(64, 16\)"):
-        build_index_of(replace(build, vectors=lambda start, stop, _: VECTORS[start:stop, :8]))
+    with pytest.raises(OptionError, match=r"vectors of places 0 to 63 came as \(64, 8\); expected \(64, 16\)"):
+        build_index_of(replace(build, vectors=lambda start, stop, _: [(np.arange(64), VECTORS[start:stop, :8])]))
+
+
+def test_vectors_that_do_not_come_are_said(tmp_path: Path) -> None:
+    build = build_of(tmp_path, VECTORS)
+    with pytest.raises(OptionError, match="of the 64 vectors from place 0 on, 63 came"):
+        build_index_of(replace(build, vectors=lambda start, stop, _: [(np.arange(63), VECTORS[start : stop - 1])]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -226,7 +236,7 @@ class Made:
 
 import_faiss()
 build = build_of(Path(sys.argv[1]), Made(), sys.argv[2], shard_len=4096, part_bytes=2**23, **eval(sys.argv[3]))
-build.vectors(0, 2, lambda n: None)
+list(build.vectors(0, 2, np.zeros(2, bool)))
 before = memory("VmRSS")
 Path("/proc/self/clear_refs").write_text("5")
 build_index_of(build)
