@@ -122,7 +122,7 @@ model = AutoModelForCausalLM.from_pretrained("elusive/embedded/tiny-small")
 arguments = TrainingArguments("t", remove_unused_columns=False, max_steps=2, report_to=[], use_cpu=True)
 """
     checks = """
-assert len(copies) == 11 * 60 and len(clues) > 5000
+assert len(texts) == 60 and len(clues) > 5000
 trainer.train()
 """
     made = "assert received.isfinite().sum() > 5 and len(scores.target) == 2"

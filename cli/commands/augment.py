@@ -25,7 +25,7 @@ Examples:
 
   elusive augment docs.jsonl --small Qwen/Qwen3-0.6B -o out
 
-  elusive augment docs.csv --small Qwen/Qwen3-0.6B --text-column body --target-rate 0.3 -o out
+  elusive augment docs.csv --small Qwen/Qwen3-0.6B --text-column body --target-rate 0.15 -o out
 
   elusive augment docs.jsonl --preset paper --large Qwen/Qwen3-8B --small Qwen/Qwen3-0.6B -o paper
 

@@ -69,7 +69,7 @@ def _needs(config: LoadedModelsConfig) -> Iterator[Need]:
         yield _FAISS
     if isinstance(config, DistillConfig | EvaluateConfig) and config.adapter:
         yield Need(module="peft", package="peft", extra="peft", purpose=f"--adapter {config.adapter}")
-    if config.quantize:
+    if config.quantize and not isinstance(config, IndexConfig):  # an encoder is not quantised, and says so itself
         yield Need(
             module="bitsandbytes", package="bitsandbytes", extra="quant", purpose=f"--quantize {config.quantize}"
         )

@@ -121,7 +121,7 @@ OPTIONS = {
     ("--alpha", "1.5"): r"alpha is 1\.5",
     ("--alpha", "-0.1"): r"alpha",
     ("--beta", "0"): r"beta",
-    ("--copies", "0"): r"copies",
+    ("--copies", "0", "--no-originals"): r"--no-originals leaves nothing to write without copies",
     ("--limit", "0"): r"limit",
     ("--target-rate", "0.9"): r"0\.9 cannot be reached with alpha 0\.7; raise --alpha",
     ("--target-rate", "0.6999"): r"0\.6999 cannot be reached with alpha 0\.7: .*rank 0",

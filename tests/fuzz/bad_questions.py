@@ -32,7 +32,7 @@ QUESTIONS: dict[str, tuple[bytes | None, str]] = {
     "ids that are there twice": (lines(row(), row()), r"id 'q' is there twice: .*:1 and .*:2"),
     "a lone surrogate": (lines(row(question="\ud800")), r"lone surrogate"),
     "answers of spaces": (lines(row(answers=[" ", ""])), r"no usable answer"),
-    "answers in no form": (lines(row(answers=3)), r"no known form"),
+    "answers in no form": (lines(row(answers={"x": 3})), r"no known form"),
     "nouns that are a number": (lines(row(nouns=3)), r"nouns are not a list"),
     "numbers for questions": (lines(row(question=3)), r"not a string"),
     "blank questions": (lines(row(question=" ")), r"empty or white space"),

@@ -17,7 +17,7 @@ def refuse(corpus: Path, large: str, small: str, tmp_path: Path, tally: Tally) -
     """Runs the command, and holds it to its refusal."""
 
     def run(*arguments: str, what: str, words: str, source: Path = corpus, large: str = large) -> None:
-        command = ["augment", str(source), "--large", large, "--small", small, *arguments]
+        command = ["augment", str(source), "--preset", "paper", "--large", large, "--small", small, *arguments]
         hold_to_refusal(command, folder=tmp_path, words=words, tally=tally, what=f"the command, given {what}")
 
     return run

@@ -324,9 +324,9 @@ def test_a_file_on_the_hub_is_loaded_from_its_cache_and_known_by_its_commit(
         AugmentConfig(large=name),
         result={
             "texts": 1, "tokens": 1, "rows": 1, "rejected": 0, "unchanged": 0, "alpha": 0.7, "beta": 0.05,
-            "drop_rate": {"planned": 0.5, "realised": 0.5},
+            "drop_rate": {"planned": 0.5, "realised": 0.5}, "prefixes": {},
         },
-        models=(fingerprint(found), "files:feed"),
+        models={"large": fingerprint(found), "small": "files:feed"},
         corpus="c0ffee",
         example=("a", [(0, 1)]),
         versions={},

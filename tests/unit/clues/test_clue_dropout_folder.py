@@ -61,7 +61,7 @@ def test_each_copy_of_a_folder_is_drawn_again_in_its_epoch(tmp_path, models, opt
 def test_a_folder_written_anew_or_of_the_same_name_is_not_taken_for_the_old_one(tmp_path, models):
     """`datasets` knows a local folder by its name and card, not by its files."""
     rows, probabilities = set(), set()
-    for place, options in (("1", {}), ("1", {"alpha": 0.2, "overwrite": True}), ("2", {"seed": 5})):
+    for place, options in (("1", {}), ("1", {"alpha": 0.4, "overwrite": True}), ("2", {"seed": 5})):
         out = augmented(tmp_path / place, models, **options)
         rows.add(tuple(load_dataset(out, split="train")["text"]))
         probabilities.add(tuple(ClueDropout.from_folder(out)._drops["a"].probabilities))

@@ -34,8 +34,8 @@ def test_probability_is_equation_1(rank, alpha, beta):
     assert math.isclose(found, equation_1(rank, alpha=alpha, beta=beta), rel_tol=1e-9, abs_tol=1e-12)
 
 
-def test_defaults_are_alpha_70_and_beta_5_percent():
-    np.testing.assert_allclose(drop_probability([0, 1, 20]), [0, 0.0341394, 0.4424844], rtol=1e-5)
+def test_defaults_are_alpha_20_and_beta_5_percent():
+    np.testing.assert_allclose(drop_probability([0, 1, 20]), [0, 0.00975412, 0.1264241], rtol=1e-5)
 
 
 @given(alpha=st.floats(0, 1), beta=betas | st.just(math.inf))

@@ -140,7 +140,7 @@ def test_relative_ranks_make_short_and_long_texts_equally_much_dropped():
     for words in (40, 400):
         text = " ".join(["Mara"] * words)
         clues = clues_of(text)
-        rates.append([DropPlan(relative=r).probabilities(clues)[clues.droppable].mean() for r in (True, False)])
+        rates.append([DropPlan(alpha=0.7, relative=r).probabilities(clues)[clues.droppable].mean() for r in (True, False)])
     (short, short_absolute), (long, long_absolute) = rates
     assert abs(short - long) < 0.02
     assert long_absolute > short_absolute + 0.15
@@ -150,7 +150,7 @@ def test_relative_ranks_make_short_and_long_texts_equally_much_dropped():
 @examples(40)
 def test_the_planned_rate_of_a_histogram_is_that_of_the_probabilities(text, relative):
     clues = clues_of(text, protect=protection(["digits"]))
-    plan = DropPlan(relative=relative)
+    plan = DropPlan(alpha=0.7, beta=0.05, relative=relative)
     histogram = RankHistogram()
     histogram.add(plan.effective_ranks(clues))
     p = plan.probabilities(clues)[clues.droppable]

@@ -516,5 +516,5 @@ def test_sets_in_scripts_without_spaces_are_told(tmp_path: Path) -> None:
     dev = write_lines(tmp_path / "dev.jsonl", rows[:2])
     test = write_lines(tmp_path / "test.jsonl", rows[2:])
     given = {"train": train, "dev": dev, "test": test, "passages": train, "reader": "r", "retriever": "e", **ANY_READER}
-    [warning] = read_all(build(DistillConfig, given), on_rejected=print).warnings
-    assert warning.startswith("2 of the 3 questions have answers in a script without spaces")
+    warnings = read_all(build(DistillConfig, given), on_rejected=print).warnings
+    assert any(one.startswith("2 of the 3 questions have answers in a script without spaces") for one in warnings)

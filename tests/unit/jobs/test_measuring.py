@@ -60,7 +60,8 @@ def plan(corpus: Path, large: str, small: str, tmp_path: Path) -> Plan:
     """The plan of the run that the fixture `run` runs."""
 
     def plan_run(*, overwrite: bool = False, **options: Any) -> AugmentPlan:
-        given = {"corpus": corpus, "large": large, "small": small, "out": tmp_path / "out"} | options
+        models = {"large": large, "small": small, "preset": "paper"}
+        given = {"corpus": corpus, "out": tmp_path / "out", **models} | options
         config = AugmentConfig(**{name: str(value) for name, value in given.items()})
         return plan_augment(config, overwrite=overwrite, progress=Bars(quiet=True))
 
