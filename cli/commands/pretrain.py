@@ -70,7 +70,8 @@ def _measurements(plan: "PretrainPlan") -> list[tuple[str, str]]:
 
 
 def _result_rows(result: "PretrainResult") -> list[tuple[str, str]]:
-    written = " and ".join(f"{result.out}/{name}" for name in (result.adapter, result.model) if name)
+    names = [name for name in (result.adapter, result.model, "report.html") if name]
+    written = ", ".join(f"{result.out}/{name}" for name in names)
     replayed = f", {result.replayed:,} replayed beside them" if result.replayed else ""
     rejected = f", {result.rejected:,} rows rejected (rejected.jsonl)" if result.rejected else ""
     return [

@@ -10,17 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import TypeAdapter
+from typing import Any
 
 from elusive.data.run_record import RUN
 from elusive.data.sealed import is_unchanged, read_sealed
 from elusive.errors import InputError
 from elusive.evaluation.arms_training import Training, training_of
-from elusive.evaluation.result import ANSWERS, Answer
-
-_ANSWER: Final = TypeAdapter(Answer)
+from elusive.evaluation.result import ANSWERS, Answer, read_answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +138,7 @@ def _read(folder: Path, name: str) -> Evaluation:
 
 def _read_answers(file: Path) -> tuple[Answer, ...]:
     try:
-        with file.open(encoding="utf-8") as lines:
-            return tuple(_ANSWER.validate_json(line) for line in lines)
+        return read_answers(file)
     except ValueError:
         raise _no_evaluation(file.parent, f"{ANSWERS} holds a row that is no answer") from None
 

@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import exp
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from elusive.evaluation.biographies import FieldQuestion
 from elusive.evaluation.judged import measures_of, relevant_of
@@ -98,6 +100,18 @@ def answer_lines(answers: Iterable[Answer]) -> str:
     optional = ("hits", "measures")
     kept = ({name: value for name, value in row.items() if value is not None or name not in optional} for row in rows)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
+
+
+def read_answers(file: Path) -> tuple[Answer, ...]:
+    """The answers of such a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: a row is no answer.
+    """
+    answer = TypeAdapter(Answer)
+    with file.open(encoding="utf-8") as lines:
+        return tuple(answer.validate_json(line) for line in lines)
 
 
 def scores(answers: Sequence[Answer], *, seed: int) -> Scores | None:

@@ -2,7 +2,7 @@
 
     read       texts, as they are or with dropout drawn afresh each epoch, and what is replayed
     train      by transformers' Trainer, from the last checkpoint on; measured on the way where that is asked for
-    write      the adapter, or the model
+    write      the adapter, or the model; and the page
 
 With several processes, the first one writes.
 """
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from elusive.config import PretrainConfig, build
+from elusive.data.atomic import write_text
 from elusive.data.rejected import RejectedLog
 from elusive.data.run_folder import RunFolder, open_run
 from elusive.data.sealed import write_sealed
 from elusive.errors import DivergedError
+from elusive.evaluation.result import read_answers
 from elusive.jobs.memory import MemoryGauge
 from elusive.jobs.pretrain_curve import (
     CURVE,
@@ -28,6 +30,7 @@ from elusive.jobs.pretrain_curve import (
     Asked,
     Curve,
     LiveExams,
+    answers_file,
     curve_of,
     live_exams,
     read_questions,
@@ -35,6 +38,7 @@ from elusive.jobs.pretrain_curve import (
 from elusive.jobs.pretrain_data import OnRejected, TrainingData, read_all
 from elusive.jobs.pretrain_models import in_bf16, learner_source, load_model, recorded_options, settings_of
 from elusive.jobs.record import versions
+from elusive.jobs.shown_names import with_shown_sources
 from elusive.jobs.timing import timed
 from elusive.models import ModelSource
 from elusive.pretraining.batches import Collator, Slots
@@ -49,13 +53,15 @@ from elusive.pretraining.result import PretrainResult
 from elusive.pretraining.settings import rows_per_pass
 from elusive.processes import open_processes
 from elusive.progress import Bars, Progress
+from elusive.report.pretrain_page import pretrain_page, shown_steps
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
     from torch import nn
 
 ADAPTER, MODEL, METRICS, REJECTED = "adapter", "model", "metrics.jsonl", "rejected.jsonl"
-PRODUCTS = (f"{ADAPTER}/*", f"{MODEL}/*", METRICS, CURVE, f"{CURVE_FOLDER}/*", REJECTED)
+REPORT = "report.html"
+PRODUCTS = (f"{ADAPTER}/*", f"{MODEL}/*", METRICS, CURVE, f"{CURVE_FOLDER}/*", REJECTED, REPORT)
 
 
 def pretrain(
@@ -278,5 +284,23 @@ class _Run:
             out=config.out,
         )
         if self._is_main:
+            self._report(result, curve)
             self.folder.finish({"result": asdict(result), "versions": versions()})
         return result
+
+    def _report(self, result: PretrainResult, curve: Curve | None) -> None:
+        """The page, sealed like the other products."""
+        folder = self.folder.path
+        steps = shown_steps(result.curve, last_step=result.steps) if result.curve else {}
+        page = pretrain_page(
+            with_shown_sources(self.config),
+            result=result,
+            metrics=self._metrics.rows(),
+            measured=curve.file.rows() if curve else (),
+            answers={step: read_answers(folder / CURVE_FOLDER / answers_file(step)) for step in steps},
+            rejected=folder / REJECTED,
+            root=Path(self.config.data),
+            versions=versions(),
+        )
+        write_text(folder / REPORT, page)
+        write_sealed(self.folder.work / "parts" / "report.json", {}, files=[folder / REPORT])

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from elusive.config import ScoreReaderConfig
+from elusive.config import PretrainConfig, ScoreReaderConfig
 from elusive.config.fields import Options
 from elusive.embedded import is_embedded
 from elusive.indicators.examples import ReaderExamples
@@ -76,6 +76,13 @@ def with_last_names(config: AnyOptions, fields: Sequence[str]) -> AnyOptions:
     given = {name: value for name in fields if (value := getattr(config, name)) is not None}
     shown = _last_names(given.values())
     return config.model_copy(update={name: shown[value] for name, value in given.items()})
+
+
+def with_shown_sources(config: PretrainConfig) -> PretrainConfig:
+    """Options of a pretraining whose files and folders go by their last names, those of --replay too."""
+    shown = with_last_names(config, ("data", "model", "evaluate", "select", "examples", "templates"))
+    names = _last_names(source for source, _ in config.replayed)
+    return shown.model_copy(update={"replay": tuple(f"{names[source]}:{share:g}" for source, share in config.replayed)})
 
 
 def _last_names(names: Iterable[str]) -> dict[str, str]:

@@ -29,7 +29,8 @@ def test_the_table_and_json_say_the_same_and_warnings_are_on_stderr(invoke: Invo
     assert result.exit_code == 0, result.stderr
     rows = dict(re.findall(r"^(\w+) +(.*)$", result.stdout, re.MULTILINE))
     assert rows["rows"] == "6 shown"
-    assert rows["written"] == str(tmp_path / "out" / "adapter")
+    out = tmp_path / "out"
+    assert rows["written"] == f"{out}/adapter, {out}/report.html"
     assert "warning: 3 optimizer steps are too few to learn anything" in result.stderr
     again = invoke("--json")
     found = json.loads(again.stdout)
@@ -60,6 +61,9 @@ def test_measurements_are_planned_and_told(invoke: Invoke, tmp_path: Path) -> No
     assert result.exit_code == 0, result.stderr
     assert re.search(r"^exact match +0\.000 at first, 0\.000 at the best step, 0, 0\.000 at last", result.stdout, re.M)
     assert "step 2: exact match 0.000, F1 0.000" in result.stderr
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Exact match went from 0.000 before training to 0.000 after 3 steps." in page
+    assert str(tmp_path) not in page
 
 
 def test_a_stopped_run_says_one_line_and_goes_on(

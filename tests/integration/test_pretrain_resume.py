@@ -97,7 +97,9 @@ def whole(pretrained: Pretrain, tmp_path_factory: pytest.TempPathFactory) -> Who
 
 def made(out: Path) -> dict[str, bytes]:
     """What two runs of the same options have in common, to the last bit."""
-    return contents(out, "adapter", "model") | {"metrics.jsonl": (out / "metrics.jsonl").read_bytes()}
+    return contents(out, "adapter", "model") | {
+        name: (out / name).read_bytes() for name in ("metrics.jsonl", "report.html")
+    }
 
 
 @pytest.mark.parametrize(
@@ -205,12 +207,13 @@ def test_a_run_killed_while_it_measures_loses_that_measurement_alone(
 
 
 # The best step is the first one, and the run ends after 6 steps, with its third measurement.
-CHOSEN_MOMENTS: dict[str, tuple[Any, str, int]] = {
-    "before the best weights count": (best_weights, "write_sealed", 1),
-    "in the measurement that ends it": (ClosedBook, "answers", 5),
-    "after the end": (job._Run, "_write", 1),
-    "after the products": (job, "write_sealed", 1),
+CHOSEN_MOMENTS: dict[str, tuple[Any, str, int, int]] = {
+    "before the best weights count": (best_weights, "write_sealed", 1, 6),
+    "in the measurement that ends it": (ClosedBook, "answers", 5, 0),
+    "after the end": (job._Run, "_write", 1, 0),
+    "after the products": (job, "write_sealed", 1, 0),
 }
+"""And how many steps are left to be taken."""
 
 
 @pytest.fixture(scope="module")
@@ -224,19 +227,27 @@ def chosen(pretrained: Pretrain, asked: dict[str, Any], tmp_path_factory: pytest
 
 @pytest.mark.parametrize("moment", CHOSEN_MOMENTS)
 def test_a_killed_run_ends_early_at_the_same_step_with_the_same_best_weights(
-    pretrained: Pretrain, asked: dict[str, Any], chosen: Path, tmp_path: Path, moment: str
+    pretrained: Pretrain,
+    asked: dict[str, Any],
+    chosen: Path,
+    tmp_path: Path,
+    moment: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    *where, n_left = CHOSEN_MOMENTS[moment]
     out = tmp_path / "out"
     how = {**asked, "select": asked["evaluate"], "patience": 2, "merge": True}
 
     def until_killed() -> None:
-        killing(*CHOSEN_MOMENTS[moment])
+        killing(*where)
         pretrained(out, **how)
 
     ended = Forks(tmp_path).in_child(until_killed)
     assert ended.status == KILLED, ended.said
+    steps, real_step = [], training._Trainer.training_step
+    monkeypatch.setattr(training._Trainer, "training_step", lambda *given: steps.append(1) or real_step(*given))
     result = pretrained(out, **how)
-    assert (result.steps, result.already_done) == (6, False)
+    assert (result.steps, result.already_done, len(steps)) == (6, False, n_left)
     assert made(out) == made(chosen)
     for name in ("curve.jsonl", "curve"):
         assert contents(out, name) == contents(chosen, name)

@@ -24,7 +24,10 @@ from tests.files import contents
 from tests.tiny import WORDS, byte_bpe, save_llama
 
 # An old name in transformers, of which peft makes use.
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
+    pytest.mark.usefixtures("without_page"),
+]
 
 QUIET = Bars(quiet=True)
 SHORT: dict[str, Any] = {"steps": 6, "batch_size": 4, "lr": 1e-2, "device": "cpu"}

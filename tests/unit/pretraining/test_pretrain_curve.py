@@ -28,7 +28,10 @@ from tests.tiny import save_llama
 from tests.unit.evaluation.exams import PEOPLE
 
 # An old name in transformers, of which peft makes use.
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
+    pytest.mark.usefixtures("without_page"),
+]
 
 QUIET = Bars(quiet=True)
 SHORT: dict[str, Any] = {"steps": 7, "batch_size": 4, "lr": 3e-3, "device": "cpu", "shots": 1, "max_new_tokens": 8}
