@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.elusive-setup
 
-.PHONY: demo test unit faults reproduce lint setup clean
+.PHONY: demo test unit faults real reproduce lint setup clean
 
 demo: $(SETUP)  ## Score, contrast and augment the sample corpus with the tiny family, into ./demo
 	$(BIN)/elusive augment --out demo --overwrite
@@ -21,6 +21,11 @@ faults: $(SETUP)  ## Kills, full disks, damage, locks, bad input: all of it, cou
 	ELUSIVE_FAULTS=$(CURDIR)/.faults $(BIN)/pytest -n auto tests/integration/faults
 	ELUSIVE_FUZZ=full $(BIN)/pytest tests/fuzz --deselect tests/fuzz/test_fuzz_counts.py
 	$(BIN)/python -m tests.integration.faults.ledger .faults
+
+real: $(SETUP)  ## What runs real pretrained models, from the folder that ELUSIVE_REAL_MODELS names (some minutes)
+	@test -d "$(ELUSIVE_REAL_MODELS)" || \
+		{ echo "ELUSIVE_REAL_MODELS must name a folder of model folders; docs/CONTRIBUTING.md says which" >&2; exit 1; }
+	$(BIN)/pytest tests/real
 
 reproduce: $(SETUP)  ## The tiny experiments again, held against benchmarks/results (two hours on two cores)
 	$(BIN)/elusive recipes run tiny-biographies --out .reproduced/biographies --workers 2
