@@ -24,7 +24,7 @@ from elusive.models import ModelSource
 from elusive.pretraining.batches import NO_CACHE, Collator, Slots
 from elusive.pretraining.documents import DocumentTokenizer
 from elusive.pretraining.learner import own_tokenizer, row_len
-from elusive.pretraining.loss import token_mean
+from elusive.pretraining.loss import NextTokenLoss
 from elusive.progress import Progress
 
 if TYPE_CHECKING:
@@ -121,11 +121,12 @@ def _seconds(model: "nn.Module", batch: Mapping[str, Any], *, bf16: bool) -> flo
     device = next(model.parameters()).device
     inputs = {name: tensor.to(device) for name, tensor in batch.items()}
     labels = inputs.pop("labels")
+    loss_of = NextTokenLoss(model)
     model.train()
     for _ in range(2):
         start = time.perf_counter()
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-            loss = token_mean(model(**inputs, **NO_CACHE), labels)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16), loss_of.watching():
+            loss = loss_of(model(**inputs, **NO_CACHE), labels)
         loss.backward()
         loss.item()  # waits for the device
         model.zero_grad()

@@ -1,7 +1,9 @@
 """The model that learns: loaded so that small steps count, wrapped in LoRA or not, and written in the ordinary layouts.
 
 In 16 bits small steps round away, so whatever is trained is trained in float32: the adapter's weights, or, where there
-is no adapter, all of them. A base beneath an adapter stays as it was loaded.
+is no adapter, all of them. A base beneath an adapter stays as it was loaded, except on a CPU for which torch lacks fast
+16-bit matrix products (x86 without AVX-512): there a 16-bit checkpoint is converted to float32. This changes no weight
+and doubles the base's memory; a training step in bfloat16 takes some twenty times as long there.
 """
 
 import json
@@ -99,7 +101,21 @@ def load_learner(source: ModelSource, lora: Lora | None, *, config: "PreTrainedC
     if lora is None:
         model: nn.Module = load_generative_model(replace(source, dtype="float32"), config=config)
         return model.requires_grad_(True)
-    return _with_lora(load_generative_model(source, config=config), source, lora)
+    base: nn.Module = load_generative_model(source, config=config)
+    if source.dtype == "auto" and not source.quantize and _is_slow(base):
+        base = base.float()
+    return _with_lora(base, source, lora)
+
+
+def _is_slow(model: "nn.Module") -> bool:
+    """Whether weights are in a 16-bit type for which this CPU has no oneDNN kernels."""
+    import torch
+
+    in_use = {weight.dtype for weight in model.parameters() if weight.device.type == "cpu"}
+    quick = torch.ops.mkldnn if torch.backends.mkldnn.is_available() else None
+    return (torch.bfloat16 in in_use and not (quick and quick._is_mkldnn_bf16_supported())) or (
+        torch.float16 in in_use and not (quick and quick._is_mkldnn_fp16_supported())
+    )
 
 
 def _with_lora(model: "nn.Module", source: ModelSource, lora: Lora) -> "nn.Module":

@@ -22,7 +22,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from elusive.errors import DivergedError
 from elusive.pretraining.batches import NO_CACHE, Collator, Slots
 from elusive.pretraining.checkpoints import Checkpoints
-from elusive.pretraining.loss import token_mean
+from elusive.pretraining.loss import NextTokenLoss
 from elusive.pretraining.settings import LOG_EVERY, TrainingSettings
 from elusive.types import Tensor
 
@@ -89,7 +89,7 @@ class Training:
                 args=_arguments(self.settings, self.checkpoints),
                 train_dataset=self.slots,
                 data_collator=self.collator,
-                compute_loss_func=token_mean,
+                compute_loss_func=NextTokenLoss(self.model),
                 callbacks=[_Steps(self.checkpoints, on_step, self.measuring)],
             )
             trainer.remove_callback(PrinterCallback)
@@ -165,8 +165,9 @@ class _Trainer(Trainer):
         return loss
 
     def compute_loss(self, model: nn.Module, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """As Trainer has it, of a model that fills no cache."""
-        return super().compute_loss(model, {**inputs, **NO_CACHE}, *args, **kwargs)
+        """As Trainer, without a cache, and with the head run on labelled positions only."""
+        with self.compute_loss_func.watching(), self.accelerator.autocast():
+            return super().compute_loss(model, {**inputs, **NO_CACHE}, *args, **kwargs)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:  # noqa: ARG002
         """Tell the figures.

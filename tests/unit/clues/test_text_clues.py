@@ -140,7 +140,9 @@ def test_relative_ranks_make_short_and_long_texts_equally_much_dropped():
     for words in (40, 400):
         text = " ".join(["Mara"] * words)
         clues = clues_of(text)
-        rates.append([DropPlan(alpha=0.7, relative=r).probabilities(clues)[clues.droppable].mean() for r in (True, False)])
+        rates.append(
+            [DropPlan(alpha=0.7, relative=r).probabilities(clues)[clues.droppable].mean() for r in (True, False)]
+        )
     (short, short_absolute), (long, long_absolute) = rates
     assert abs(short - long) < 0.02
     assert long_absolute > short_absolute + 0.15

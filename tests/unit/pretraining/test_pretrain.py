@@ -125,6 +125,21 @@ def test_sixteen_bit_weights_are_trained_in_float32(base: str, run: Pretrain, tm
     assert {weight.dtype for weight in adapter.values()} == {torch.float32}
 
 
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_merged_model_says_the_type_of_its_weights(
+    base: str, run: Pretrain, quick: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = tmp_path / "half"
+    AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).save_pretrained(half)
+    AutoTokenizer.from_pretrained(base).save_pretrained(half)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: quick, raising=False)
+    run(model=str(half), steps=1, merge=True)
+    merged = load_file(tmp_path / "out" / "model" / "model.safetensors")
+    config = json.loads((tmp_path / "out" / "model" / "config.json").read_text())
+    assert {str(weight.dtype) for weight in merged.values()} == {f"torch.{config['dtype']}"}
+    assert config["dtype"] == ("bfloat16" if quick else "float32")
+
+
 def test_the_same_seed_gives_the_same_files(run: Pretrain, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         run(name, seed=seed, steps=2)
