@@ -27,11 +27,13 @@ real: $(SETUP)  ## What runs real pretrained models, from the folder that ELUSIV
 		{ echo "ELUSIVE_REAL_MODELS must name a folder of model folders; docs/CONTRIBUTING.md says which" >&2; exit 1; }
 	$(BIN)/pytest tests/real
 
-reproduce: $(SETUP)  ## The tiny experiments again, held against benchmarks/results (two hours on two cores)
+reproduce: $(SETUP)  ## The tiny experiments again, held against benchmarks/results (four hours on two cores)
 	$(BIN)/elusive recipes run tiny-biographies --out .reproduced/biographies --workers 2
 	$(BIN)/elusive recipes run tiny-biographies-map --out .reproduced/biographies --workers 2
+	$(BIN)/elusive recipes run tiny-curves --out .reproduced/curves --workers 2
 	$(BIN)/elusive recipes run tiny-rag --out .reproduced/rag --workers 2
 	$(BIN)/python benchmarks/tiny_biographies.py .reproduced/biographies --check
+	$(BIN)/python benchmarks/tiny_curves.py .reproduced/curves --check
 	$(BIN)/python benchmarks/tiny_rag.py .reproduced/rag --check
 	$(BIN)/python benchmarks/gate_predicts.py --work .reproduced/gate --check
 

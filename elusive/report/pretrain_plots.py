@@ -84,8 +84,8 @@ def _loss(rows: Rows, written_step: int | None) -> Figure:
         "loss",
         "Training loss",
         plots.draw(plot, name="loss", label="Training loss over steps"),
-        "A point is the mean over the last steps before it, ten at most. A loss that falls says that texts are memorised, not that their facts can be "
-        "told when asked for.",
+        "A point is the mean over the last steps before it, ten at most. A loss that falls says that texts are "
+        "memorised, not that their facts can be told when asked for.",
         Table("Training loss", ("step", "loss"), tuple((f"{r['step']:,}", number(r["loss"], ".4f")) for r in rows)),
     )
 
