@@ -53,11 +53,12 @@ def sides_of(config: AugmentConfig, *, progress: Progress) -> Sides:
     """
     protection(config.protect)
     needs = _needs_of(config)
-    sources: dict[Role, ModelSource] = {"small": source_of(config, config.small, revision=config.revision_small)}
+    sources: dict[Role, ModelSource] = {}
     if any(role == "large" for role, _ in needs) or (not needs and config.large):
         sources["large"] = source_of(config, _large_of(config), revision=config.revision_large)
     elif config.large:
         progress.say(f"note: the guide {config.guide} does not use --large {config.large}")
+    sources["small"] = source_of(config, config.small, revision=config.revision_small)
     store = Path(config.scores) if config.scores else Path(config.out) / "scores"
     scorers = dict(zip(sources, scorers_of(config, [*sources.values()], store=store, progress=progress), strict=True))
     if config.row_weights != "uniform":
