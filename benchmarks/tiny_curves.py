@@ -4,9 +4,10 @@
     python benchmarks/tiny_curves.py RUN_FOLDER --check
 
 Reads folders of `elusive pretrain --evaluate`, `RUN_FOLDER/trained/ARM-SEED`. Exact match by step, at the last step,
-and at each arm's own best step. That step is chosen on other people: those of a seed are split in two halves by a hash of
-their names, the step that is best for one half is measured on the other, both ways. Differences are paired by question.
-Intervals draw people again, within each seed. An arm that has fewer seeds than others is compared on its own seeds.
+and at each arm's own best step. That step is chosen on other people: the people of a seed are split in two halves by a
+hash of their names, and the step that is best for one half is measured on the other, both ways. Differences are paired
+by question. Intervals draw people again, within each seed. An arm that has fewer seeds than others is compared on its
+own seeds.
 """
 
 import argparse
