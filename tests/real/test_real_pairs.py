@@ -33,7 +33,7 @@ def check_copies(out: Path, texts: dict[str, str]) -> None:
     for clue in rows(out, "clues"):
         assert clue["token"] == texts[clue["source_id"]][clue["start"] : clue["end"]]
         assert 0 <= clue["p_drop"] <= 1
-        assert clue["rank"] is None or np.isfinite(clue["contrast"])
+        assert clue["rank"] is None or np.isfinite(clue["score"])
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def texts(people: list[dict]) -> dict[str, str]:
 def test_augment_with_unlike_tokenizers_goes_on_where_it_was_stopped(
     smollm: str, gemma: str, corpus: Path, texts: dict[str, str], tmp_path: Path
 ) -> None:
-    options = {"large": gemma, "small": smollm, "copies": 3}
+    options = {"large": gemma, "small": smollm, "preset": "paper", "copies": 3}
     result = augment(corpus, out=tmp_path / "whole", progress=QUIET, **options)
     assert (result.texts, result.rejected) == (len(texts), 0)
     assert result.aligned > 0
@@ -62,7 +62,7 @@ def test_augment_with_unlike_tokenizers_goes_on_where_it_was_stopped(
 @pytest.mark.slow
 def test_augment_with_a_family_of_one_tokenizer(corpus: Path, texts: dict[str, str], tmp_path: Path) -> None:
     large, small = map(real, QWEN)
-    result = augment(corpus, large=large, small=small, out=tmp_path / "out", copies=1, progress=QUIET)
+    result = augment(corpus, large=large, small=small, preset="paper", out=tmp_path / "out", copies=1, progress=QUIET)
     assert (result.texts, result.aligned) == (len(texts), 0)
     check_copies(tmp_path / "out", texts)
 
@@ -83,4 +83,30 @@ def test_compare_models_tells_a_family_from_strangers(smollm: str, corpus: Path)
         assert 0 < model.sink_mass < 1
     for pair in result.pairs:
         assert pair.large_small is not None
-        assert -1 <= pair.large_small.value <= 1
+        assert pair.large_small.mean is not None
+        assert -1 <= pair.large_small.mean <= 1
+        assert pair.last_auc is not None
+
+
+def test_surprisal_needs_one_model_and_its_prefix_is_the_sink(smollm: str, corpus: Path, tmp_path: Path) -> None:
+    result = augment(corpus, small=smollm, out=tmp_path / "out", progress=QUIET)
+    [choice] = result.prefixes.values()
+    assert choice.chosen.sink == pytest.approx(max(one.sink for one in choice.measured), abs=0.05)
+    assert choice.chosen.sink > 0.3
+    assert all(clue["surprisal_small"] > 0 for clue in rows(tmp_path / "out", "clues"))
+
+
+def test_a_model_whose_bos_is_no_sink_gets_another_prefix(people: list[dict], tmp_path: Path) -> None:
+    """Of Qwen2.5 0.5B the first word would be the sink: with BOS it is found and reported, with auto there is none."""
+    small = real(QWEN[1])
+    texts = tmp_path / "people.txt"
+    texts.write_text(" ".join(people[0]["text"].split()))
+    found = {
+        prefix: augment(
+            texts, small=small, guide="attention:small", prefix=prefix, out=tmp_path / prefix, progress=QUIET
+        )
+        for prefix in ("auto", "eos")
+    }
+    assert found["auto"].prefixes["small"].chosen.name == "newline"
+    assert found["auto"].displaced_sinks == 0
+    assert found["eos"].displaced_sinks >= 1

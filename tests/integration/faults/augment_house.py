@@ -33,7 +33,7 @@ class AugmentHouse(House):
     def command_line(self) -> list[str]:
         models = [word for name in self.models for word in (f"--{name}", str(self.home / name))]
         corpus = str(self.home / self.data)
-        options = ["--guide", "contrast", "--copies", "2", "--target-rate", "0.3"]
+        options = ["--preset", "paper", "--copies", "2", "--target-rate", "0.3"]
         return ["augment", corpus, *models, "--out", str(self.out), *options]
 
     def prepare(self, watch: Watch) -> None:
