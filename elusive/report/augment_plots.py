@@ -112,7 +112,7 @@ def falling(scores: Sequence[tuple[str, NDArray[np.float64]]], *, guide: str) ->
     rows = [(i, *(f"{v[r]:.3g}" if r < len(v) else "" for r in at)) for i, v in scores]
     return Figure(
         "falling",
-        f"How fast the {guide} falls",
+        f"How fast {guide} falls",
         draw(plot, name="falling", label=f"{guide} by rank in each sample text"),
         f"A line is one of the texts above, its units sorted by {guide}. A steep fall on the left means that few "
         "units stand out; a flat line, that ranks say little.",

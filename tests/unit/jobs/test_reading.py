@@ -116,8 +116,8 @@ def assert_is_by_definition(
     c = scores.token_scores.tolist()
     found = example.indicators[str(measure)]
     attention = sum(c[t] for t in nearest) / len(nearest) / sum(c[t] for t in context)
-    assert found.attention == pytest.approx(attention)
-    assert found.lift == pytest.approx(attention * len(context))
+    assert found.attention == pytest.approx(attention, rel=1e-5)
+    assert found.lift == pytest.approx(attention * len(context), rel=1e-5)
     assert (found.n_nearest, found.n_tokens) == (len(nearest), len(context))
     if len(set(near)) > 1:
         assert found.spearman == pytest.approx(correlation(mean_ranks([c[t] for t in nearest]), mean_ranks(near)))
