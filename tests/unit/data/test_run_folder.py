@@ -292,7 +292,7 @@ def test_a_relative_path_is_meant_where_the_run_was_begun(
     (elsewhere / "a.jsonl").write_text("another file of that name")
     monkeypatch.chdir(elsewhere)
     assert is_done(out, {"data": str(data / "a.jsonl")})
-    assert is_done(out, {"data": "../work/a.jsonl"})
+    assert is_done(out, {"data": f"../{data.name}/a.jsonl"})
     with pytest.raises(FolderError, match="holds a run with other options"):
         is_done(out, {"data": str(elsewhere / "a.jsonl")})
 
