@@ -79,6 +79,6 @@ Preset: TypeAlias = Literal["paper"]
 
 GUIDE: Guide = "surprisal:small"
 ALPHA, BETA = 0.2, 0.05
-"""The default guide, and Eq. 1's ceiling and rate. Of two guides that taught equally much, the one that needs one model;
-of two α, the better one on the people reported in the README, though not on others, where three were not told apart."""
+"""The default guide, and Eq. 1's ceiling and rate. Of two guides that taught equally much, the one that needs one
+model; of two α, the better one on the people reported in the README. On others, three α were not told apart."""
 MASK = "[MASK]"
